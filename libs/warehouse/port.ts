@@ -1,0 +1,174 @@
+/**
+ * The warehouse port: BigQuery as the services use it. Names are BigQuery's.
+ * Every effect bears a name of its own (a job id, a table id), so that asking twice does it once.
+ */
+
+/** A table's address. Project and location are the adapter's. */
+export interface TableRef {
+  dataset: string;
+  table: string;
+}
+
+export type FieldType =
+  | "STRING"
+  | "BYTES"
+  | "INTEGER"
+  | "FLOAT"
+  | "NUMERIC"
+  | "BOOLEAN"
+  | "TIMESTAMP"
+  | "DATE"
+  | "DATETIME"
+  | "TIME"
+  | "JSON"
+  | "RECORD";
+
+/** One column, in BigQuery's REST form. */
+export interface Field {
+  name: string;
+  type: FieldType;
+  mode?: "NULLABLE" | "REQUIRED" | "REPEATED";
+  description?: string;
+  fields?: Field[];
+}
+
+/** A table's shape as configs/metadata/schemas/*.json declare it. */
+export interface TableShape {
+  description?: string;
+  schema: { fields: Field[] };
+  timePartitioning?: { type: "DAY" | "MONTH" | "HOUR" | "YEAR"; field: string };
+  clustering?: { fields: string[] };
+}
+
+export interface DatasetInfo {
+  location: string;
+  labels: Record<string, string>;
+}
+
+export interface TableInfo {
+  /** Creation time, Unix milliseconds: tells a table from one of the same name made later. */
+  createdAt: number;
+  schema: { fields: Field[] };
+}
+
+/** A query parameter's type: a scalar's name, or BigQuery's nested form. */
+export type ParamType =
+  | Exclude<FieldType, "RECORD" | "INTEGER" | "FLOAT" | "BOOLEAN">
+  | "INT64"
+  | "FLOAT64"
+  | "BOOL";
+
+/** A named scalar query parameter. Values are JSON: dates and timestamps as strings, INT64 as number or string. */
+export interface QueryParam {
+  name: string;
+  type: ParamType;
+  value: string | number | boolean | null;
+}
+
+export interface QueryJob {
+  /** Deterministic: the same id asks for the same effect. [A-Za-z0-9_-], at most 1,024 characters. */
+  jobId: string;
+  sql: string;
+  params: QueryParam[];
+  /** Unqualified table names are looked up here. */
+  defaultDataset: string;
+  destination:
+    | (TableRef & {
+        write: "WRITE_TRUNCATE" | "WRITE_APPEND" | "WRITE_EMPTY";
+        partitionBy?: { field: string; type: "DAY" | "MONTH" | "HOUR" | "YEAR" };
+        clusterBy?: string[];
+      })
+    | null;
+  labels: Record<string, string>;
+  /** After so many milliseconds BigQuery ends the job. */
+  timeoutMs?: number;
+}
+
+/** Rows to be merged into a table by key, guarded by a version column: a row of a lower version changes nothing. */
+export interface MergeJob {
+  jobId: string;
+  table: TableRef;
+  /** The table's columns that `rows` may name, with their types; a row may lack any but the keys. */
+  columns: { name: string; type: ParamType | "ARRAY<STRING>" }[];
+  keys: string[];
+  /** An existing row is updated only where its version is null or lower than the new row's. */
+  version: string;
+  /**
+   * Bounds the scan to the partitions that the rows name: a TIMESTAMP or DATE column that is the same in a row's every
+   * version. Null for a table without partitions.
+   */
+  partition: string | null;
+  /** Columns that a row must give to be inserted; a row that lacks one only updates what is there. */
+  required: string[];
+  /** BYTES as base64, TIMESTAMP as RFC 3339, JSON as its text, INT64 as number. Absent or undefined: leave as is. */
+  rows: Record<string, string | number | boolean | null | string[] | undefined>[];
+  labels: Record<string, string>;
+}
+
+export interface JobError {
+  /** BigQuery's reason: invalidQuery, notFound, accessDenied, quotaExceeded, backendError, stopped, timeout, ... */
+  reason: string;
+  message: string;
+}
+
+export interface JobInfo {
+  jobId: string;
+  state: "PENDING" | "RUNNING" | "DONE";
+  /** Set when a DONE job failed. */
+  error: JobError | null;
+  labels: Record<string, string>;
+  /** Rows that the job wrote (destination or DML), or of its result. Null where BigQuery does not say. */
+  rows: number | null;
+  bytesProcessed: number;
+}
+
+export interface DryRun {
+  referencedTables: (TableRef & { project: string })[];
+  bytesProcessed: number;
+  statementType: string;
+}
+
+/**
+ * All methods reject with WarehouseError. `transient` ones may succeed when asked again; where `unknown` is set
+ * the request's effect may have happened all the same.
+ */
+export interface Warehouse {
+  readonly project: string;
+  readonly location: string;
+  getDataset(dataset: string): Promise<DatasetInfo | null>;
+  /** "exists" where there is one of this name already, whatever its labels. */
+  createDataset(
+    dataset: string,
+    labels: Record<string, string>,
+    description: string,
+  ): Promise<"created" | "exists">;
+  /** Deletes with all tables. Missing: does nothing. */
+  deleteDataset(dataset: string): Promise<void>;
+  getTable(table: TableRef): Promise<TableInfo | null>;
+  createTable(table: TableRef, shape: TableShape): Promise<"created" | "exists">;
+  deleteTable(table: TableRef): Promise<void>;
+  /** "exists" where a job of this id was submitted before: whatever that job did stands. */
+  submitQuery(job: QueryJob): Promise<"started" | "exists">;
+  submitMerge(job: MergeJob): Promise<"started" | "exists">;
+  getJob(jobId: string): Promise<JobInfo | null>;
+  /** Waits until the job is DONE, at most `ms` milliseconds; then returns it as it is. */
+  waitForJob(jobId: string, ms: number): Promise<JobInfo>;
+  cancelJob(jobId: string): Promise<void>;
+  dryRun(query: Pick<QueryJob, "sql" | "params" | "defaultDataset">): Promise<DryRun>;
+  /** Runs a small read query and returns its rows as plain JSON values. */
+  read(query: Pick<QueryJob, "sql" | "params" | "defaultDataset">): Promise<Record<string, unknown>[]>;
+}
+
+/** A failed warehouse call. */
+export class WarehouseError extends Error {
+  override readonly name = "WarehouseError";
+  readonly reason: string;
+  readonly transient: boolean;
+  readonly unknown: boolean;
+  constructor(reason: string, message: string, kind: { transient?: boolean; unknown?: boolean } = {}) {
+    super(message);
+    this.reason = reason;
+    this.transient = kind.transient ?? false;
+    this.unknown = kind.unknown ?? false;
+  }
+}
