@@ -64,7 +64,7 @@ export interface Bus {
   /** Reads whole topics by position, alone, without a group: every view sees every record. */
   view(options: ViewOptions, fold: (record: BusRecord) => void): Promise<View>;
   /** Shares a topic's records out among the group's members. `take` must not throw and only enqueues. */
-  work(options: WorkOptions, take: (record: BusRecord, done: () => void) => void): Promise<Running>;
+  work(options: WorkOptions, take: (record: BusRecord, done: Done) => void): Promise<Running>;
   /** Puts a record that could not be read or handled on `<topic>.dlq`, with its origin and the error in headers. */
   dead(record: BusRecord, error: unknown): Promise<void>;
   /** Ends all that runs on this bus. Idempotent. */
@@ -114,6 +114,8 @@ export interface Owner {
   appendSnapshots(records: Pick<OutRecord, "key" | "value">[]): Promise<Offset[]>;
   /** The end offset of one of the lane's input partitions, asked of the bus now. */
   inputEnd(topic: string): Promise<Offset>;
+  /** The next offset of this input that `input` will be given: all below it were given, or are no more. */
+  inputPosition(topic: string): Offset;
   /** Lets inputs flow, from the committed offset. */
   takeInputs(): void;
   /** Marks an input as handled. In any order: the highest contiguous offset is committed, off the hot path. */
@@ -151,11 +153,17 @@ export interface WorkOptions {
   topic: string;
   /** A name for this member, shown to operators; unique among living members. */
   member: string;
-  /** Told at each change which partitions are this member's now. */
-  assigned(partitions: Partition[]): void;
+  /** Told at each change which partitions are this member's now, each with the note of its committed offset. */
+  assigned(partitions: { partition: Partition; note: string | null }[]): void;
   /** How many taken but not yet done records this member holds at most (default 1,000); then reading pauses. */
   maxInFlight?: number;
 }
+
+/**
+ * Marks a taken record as handled, in any order; the highest contiguous offset is committed. A note (at most 1,000
+ * characters) is committed with the offset that it came with: what a reader must know to go on from there.
+ */
+export type Done = (note?: string) => void;
 
 export interface Running {
   /** Leaves the group; resolves when no handler will be called any more and what was done is committed. */
