@@ -1,0 +1,690 @@
+// Made by `npm run schemas` from schemas/*/*.avsc and topics.ts: change those.
+
+/** The input record that led to an event. */
+export interface Cause {
+  topic: string;
+  /** Offset in the event's own partition number of that topic. */
+  offset: number;
+}
+
+/** Where folding a log partition may start, given the snapshots written before it. */
+export interface Checkpoint {
+  type: "Checkpoint";
+  offset: number;
+  /** Offset of the latest counted claim below; -1 for none. */
+  claim: number;
+  epoch: number;
+}
+
+/** A writer takes a log partition. It counts only if it follows the latest counted claim. */
+export interface Claimed {
+  type: "Claimed";
+  /** Offset of the claim that its writer took for the latest counted one; -1 for none. */
+  follows: number;
+  nonce: string;
+  /** The instance. */
+  writer: string;
+  at: number;
+}
+
+/** What every command bears. */
+export interface CommandMeta {
+  /** A UUID; its one outcome event names it. */
+  command_id: string;
+  /** In lower case. */
+  tenant_id: string;
+  /** The sender's time, Unix milliseconds. */
+  at: number;
+  /** The instance that sent it. */
+  sent_by: string;
+  traceparent: string | null;
+}
+
+/** What every event of a log bears; the one reader function judges by it. */
+export interface EventMeta {
+  /** In lower case: the key of everything of this tenant. */
+  tenant_id: string;
+  /** Offset of the claim under which the writer appended it. */
+  epoch: number;
+  /** The tenant's version: the last counted one + 1. */
+  version: number;
+  /** The writer's time, Unix milliseconds. */
+  at: number;
+  /** Null for what time or an effect caused. */
+  cause: Cause | null;
+  /** W3C trace context. */
+  traceparent: string | null;
+}
+
+/** An Idempotency-Key as the client gave it, and what it stands for. */
+export interface Idempotency {
+  /** Route and key. */
+  key: string;
+  /** SHA-256 of the canonical body, hexadecimal. */
+  body_hash: string;
+}
+
+/** How far a tenant has folded an input topic. */
+export interface InputOffset {
+  topic: string;
+  offset: number;
+}
+
+/** A command that is answered when its effect is complete. */
+export interface PendingReply {
+  command_id: string;
+  reply_to: ReplyTo;
+  idempotency: Idempotency | null;
+  requested_at: number;
+}
+
+/** One fault of a request. */
+export interface Problem {
+  field: string;
+  message: string;
+}
+
+/** Where a tenant command is answered. */
+export interface ReplyTo {
+  /** The gateway instance: key of tenant.replies. */
+  gateway: string;
+  /** That process's ephemeral sealing key. */
+  public_key: Uint8Array;
+}
+
+/** Command: end all open runs of a tenant (its dataset is about to be recreated). */
+export interface CancelOpenRuns {
+  type: "CancelOpenRuns";
+  meta: CommandMeta;
+  reason: string;
+}
+
+/** A pipeline-service instance says how many tenants have steps ready. */
+export interface DispatcherAnnounced {
+  type: "DispatcherAnnounced";
+  instance: string;
+  ready_tenants: number;
+  at: number;
+}
+
+/** Result: a runner is still at the step. */
+export interface LeaseRenewed {
+  type: "LeaseRenewed";
+  tenant_id: string;
+  run_id: string;
+  index: number;
+  attempt: number;
+  runner: string;
+  at: number;
+}
+
+/** What a failed step does to its run. */
+export type OnFailure = "stop" | "continue";
+
+/** An open run, in a snapshot. */
+export interface OpenRun {
+  head: RunHead;
+  version: number;
+  status: RunStatus;
+  steps: OpenStep[];
+}
+
+/** Outcome of CancelOpenRuns; a RunFinished for each follows. */
+export interface OpenRunsCancelled {
+  type: "OpenRunsCancelled";
+  meta: EventMeta;
+  command_id: string;
+  run_ids: string[];
+}
+
+/** A step of an open run, in a snapshot. */
+export interface OpenStep {
+  planned: PlannedStep;
+  status: StepStatus;
+  attempt: number;
+  try: number;
+  started_at: number | null;
+  error_message: string | null;
+}
+
+/** A step resolved from its template. */
+export interface PlannedStep {
+  step_id: string;
+  step_type: string;
+  on_failure: OnFailure;
+  /** JSON: the resolved step (libs/pipeline). */
+  spec: string;
+}
+
+/** A recent Idempotency-Key, in a snapshot. */
+export interface RecentKey {
+  key: string;
+  body_hash: string;
+  run_id: string;
+  at: number;
+}
+
+/** Outcome of SubmitRun: the run is PENDING. */
+export interface RunAccepted {
+  type: "RunAccepted";
+  meta: EventMeta;
+  command_id: string;
+  idempotency: Idempotency | null;
+  /** The command's time. */
+  requested_at: number;
+  run: RunHead;
+  steps: PlannedStep[];
+}
+
+/** The run reached its one terminal state. */
+export interface RunFinished {
+  type: "RunFinished";
+  meta: EventMeta;
+  run: RunHead;
+  run_version: number;
+  status: RunStatus;
+  error_message: string | null;
+  finished_at: number;
+}
+
+/** A run as it was accepted; never changes. */
+export interface RunHead {
+  run_id: string;
+  pipeline_id: string;
+  provider: string;
+  domain: string;
+  template: string;
+  /** SHA-256 of the template, hexadecimal. */
+  config_version: string;
+  trigger_type: TriggerType;
+  trigger_by: string;
+  /** JSON object. */
+  parameters: string;
+  /** ISO date. */
+  run_date: string | null;
+  /** Unix milliseconds: start_time in pipeline_runs. */
+  accepted_at: number;
+}
+
+/** Outcome of SubmitRun: nothing was started. */
+export interface RunRejected {
+  type: "RunRejected";
+  meta: EventMeta;
+  command_id: string;
+  run_id: string;
+  /** HTTP status for the client. */
+  status: number;
+  /** A stable slug. */
+  reason: string;
+  detail: string;
+  problems: Problem[];
+}
+
+/** Outcome of SubmitRun: its Idempotency-Key was used before. */
+export interface RunRepeated {
+  type: "RunRepeated";
+  meta: EventMeta;
+  command_id: string;
+  /** As asked for; no such run. */
+  run_id: string;
+  first_run_id: string;
+}
+
+export type RunStatus = "PENDING" | "RUNNING" | "COMPLETE" | "FAILED" | "CANCELLED";
+
+/** A step-runner says what it has to offer. */
+export interface RunnerAnnounced {
+  type: "RunnerAnnounced";
+  runner: string;
+  slots: number;
+  partitions: number[];
+  at: number;
+}
+
+/** Result: a runner has begun the step. */
+export interface StepClaimed {
+  type: "StepClaimed";
+  tenant_id: string;
+  run_id: string;
+  index: number;
+  attempt: number;
+  runner: string;
+  at: number;
+}
+
+/** A step reached COMPLETE, FAILED, SKIPPED or CANCELLED. */
+export interface StepFinished {
+  type: "StepFinished";
+  meta: EventMeta;
+  step: StepHead;
+  run_version: number;
+  status: StepStatus;
+  attempt: number;
+  started_at: number;
+  finished_at: number;
+  rows_processed: number | null;
+  bytes_processed: number | null;
+  error_message: string | null;
+  /** JSON object. */
+  metadata: string | null;
+  runner: string | null;
+}
+
+/** Which step of which run. */
+export interface StepHead {
+  run_id: string;
+  index: number;
+  step_id: string;
+  step_type: string;
+  run_accepted_at: number;
+}
+
+/** A step is handed out again: its lease ran out, or its failure may be tried again. */
+export interface StepReissued {
+  type: "StepReissued";
+  meta: EventMeta;
+  step: StepHead;
+  run_version: number;
+  /** The new one. */
+  attempt: number;
+  /** Grows only after a recorded failure. */
+  try: number;
+  reason: string;
+}
+
+/** Result: a runner ended the step. */
+export interface StepReported {
+  type: "StepReported";
+  tenant_id: string;
+  run_id: string;
+  index: number;
+  attempt: number;
+  runner: string;
+  ok: boolean;
+  /** A failure that another try may mend. */
+  retryable: boolean;
+  finished_at: number;
+  rows_processed: number | null;
+  bytes_processed: number | null;
+  error_message: string | null;
+  metadata: string | null;
+}
+
+/** A runner claimed the step. */
+export interface StepStarted {
+  type: "StepStarted";
+  meta: EventMeta;
+  step: StepHead;
+  run_version: number;
+  attempt: number;
+  try: number;
+  runner: string;
+  /** Of the first attempt. */
+  started_at: number;
+}
+
+export type StepStatus = "PENDING" | "RUNNING" | "COMPLETE" | "FAILED" | "SKIPPED" | "CANCELLED";
+
+/** Work for a runner. */
+export interface StepTask {
+  type: "StepTask";
+  step: StepHead;
+  tenant_id: string;
+  /** The tenant id as it was onboarded: the dataset's name. */
+  tenant_name: string;
+  attempt: number;
+  try: number;
+  lease_ms: number;
+  spec: string;
+  issued_at: number;
+  issued_by: string;
+  traceparent: string | null;
+}
+
+/** Command: run a template for a tenant. */
+export interface SubmitRun {
+  type: "SubmitRun";
+  meta: CommandMeta;
+  /** A random UUID made by the sender. */
+  run_id: string;
+  provider: string;
+  domain: string;
+  template: string;
+  /** JSON object as sent, without trigger_by. */
+  parameters: string;
+  trigger_by: string;
+  trigger_type: TriggerType;
+  idempotency: Idempotency | null;
+}
+
+/** State of a tenant's runs as of a version. */
+export interface TenantRunsSnapshot {
+  type: "TenantRunsSnapshot";
+  tenant_id: string;
+  version: number;
+  inputs: InputOffset[];
+  runs: OpenRun[];
+  recent_keys: RecentKey[];
+}
+
+/** What started a run. */
+export type TriggerType = "api" | "scheduler" | "backfill" | "retry" | "onboarding";
+
+/** A key in force, as gateways know it. */
+export interface ApiKeyRecord {
+  type: "ApiKeyRecord";
+  key_id: string;
+  tenant_id: string;
+  tenant_name: string;
+  hash: Uint8Array;
+  scopes: string[];
+  created_at: number;
+  expires_at: number | null;
+}
+
+/** Final for every reader. */
+export interface ApiKeyRevoked {
+  type: "ApiKeyRevoked";
+  key_id: string;
+  tenant_id: string;
+  revoked_at: number;
+}
+
+/** Command: the key reached its owner. */
+export interface ConfirmKeyDelivered {
+  type: "ConfirmKeyDelivered";
+  meta: CommandMeta;
+  key_id: string;
+}
+
+export interface DatasetProvisioned {
+  type: "DatasetProvisioned";
+  meta: EventMeta;
+  created: boolean;
+}
+
+export type DryrunStatus = "SUCCESS" | "FAILED";
+
+/** Command. */
+export interface IssueApiKey {
+  type: "IssueApiKey";
+  meta: CommandMeta;
+  scopes: string[];
+  expires_at: number | null;
+  idempotency: Idempotency | null;
+  reply_to: ReplyTo;
+}
+
+/** The key is stored and announced: it is in force. */
+export interface KeyActivated {
+  type: "KeyActivated";
+  meta: EventMeta;
+  key_id: string;
+}
+
+/** The key reached its owner. Outcome of ConfirmKeyDelivered. */
+export interface KeyDelivered {
+  type: "KeyDelivered";
+  meta: EventMeta;
+  command_id: string;
+  key_id: string;
+}
+
+/** A key exists, encrypted; it is not in force yet. */
+export interface KeyIssued {
+  type: "KeyIssued";
+  meta: EventMeta;
+  key_id: string;
+  /** SHA-256 of the key. */
+  hash: Uint8Array;
+  /** The key under the platform's key-encryption key. */
+  encrypted: Uint8Array;
+  scopes: string[];
+  expires_at: number | null;
+}
+
+/** A key is issued, then stored and announced (ACTIVE), then perhaps revoked and that announced (DEAD). */
+export type KeyPhase = "REQUESTED" | "ISSUED" | "ACTIVE" | "REVOKED" | "DEAD";
+
+/** Outcome of IssueApiKey. */
+export interface KeyRequested {
+  type: "KeyRequested";
+  meta: EventMeta;
+  command_id: string;
+  key_id: string;
+  scopes: string[];
+  expires_at: number | null;
+  idempotency: Idempotency | null;
+  requested_at: number;
+  reply_to: ReplyTo;
+}
+
+/** The revocation is stored and announced. */
+export interface KeyRevocationAnnounced {
+  type: "KeyRevocationAnnounced";
+  meta: EventMeta;
+  key_id: string;
+}
+
+/** The key is to be refused from now on. Outcome of RevokeApiKey where command_id is set. */
+export interface KeyRevoked {
+  type: "KeyRevoked";
+  meta: EventMeta;
+  command_id: string | null;
+  key_id: string;
+  reply_to: ReplyTo | null;
+}
+
+/** A key, in a snapshot. */
+export interface KeyState {
+  key_id: string;
+  phase: KeyPhase;
+  hash: Uint8Array | null;
+  /** Kept until the key is delivered. */
+  encrypted: Uint8Array | null;
+  scopes: string[];
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  delivered: boolean;
+  /** The command that waits for it. */
+  request: PendingReply | null;
+  revocation: PendingReply | null;
+}
+
+/** Open runs, and what the force flags name, are gone. */
+export interface OldStateCleared {
+  type: "OldStateCleared";
+  meta: EventMeta;
+}
+
+/** Command. */
+export interface OnboardTenant {
+  type: "OnboardTenant";
+  meta: CommandMeta;
+  /** The tenant id as spelled by the client: the dataset's name. */
+  tenant_name: string;
+  force_recreate_dataset: boolean;
+  force_recreate_tables: boolean;
+  idempotency: Idempotency | null;
+  reply_to: ReplyTo;
+}
+
+/** Outcome of OnboardTenant: an onboarding begins. */
+export interface OnboardingAccepted {
+  type: "OnboardingAccepted";
+  meta: EventMeta;
+  command_id: string;
+  tenant_name: string;
+  force_recreate_dataset: boolean;
+  force_recreate_tables: boolean;
+  idempotency: Idempotency | null;
+  requested_at: number;
+  reply_to: ReplyTo;
+  /** Of the key that it will issue. */
+  key_id: string;
+  /** Of the validation run that it will ask for. */
+  run_id: string;
+}
+
+export interface OnboardingFinished {
+  type: "OnboardingFinished";
+  meta: EventMeta;
+  dryrun_status: DryrunStatus;
+  dryrun_error: string | null;
+}
+
+/** What an onboarding does next. */
+export type OnboardingPhase = "CLEAR" | "DATASET" | "TABLES" | "KEY" | "VALIDATE" | "DONE";
+
+/** Outcome of OnboardTenant: the one under way goes on and answers this command too. */
+export interface OnboardingResumed {
+  type: "OnboardingResumed";
+  meta: EventMeta;
+  command_id: string;
+  reply_to: ReplyTo;
+  idempotency: Idempotency | null;
+  requested_at: number;
+}
+
+/** An onboarding, in a snapshot. */
+export interface OnboardingState {
+  pending: PendingReply[];
+  phase: OnboardingPhase;
+  force_recreate_dataset: boolean;
+  force_recreate_tables: boolean;
+  key_id: string;
+  run_id: string;
+  dataset_created: boolean;
+  tables_created: string[];
+  log_partition: number;
+  log_offset: number;
+  dryrun_status: DryrunStatus | null;
+  started_at: number;
+  fresh_keys: boolean;
+}
+
+/** Command. */
+export interface RevokeApiKey {
+  type: "RevokeApiKey";
+  meta: CommandMeta;
+  key_id: string;
+  reply_to: ReplyTo;
+}
+
+export interface TablesProvisioned {
+  type: "TablesProvisioned";
+  meta: EventMeta;
+  tables: string[];
+}
+
+/** Outcome of a tenant command: nothing was done. */
+export interface TenantCommandRejected {
+  type: "TenantCommandRejected";
+  meta: EventMeta;
+  command_id: string;
+  status: number;
+  reason: string;
+  detail: string;
+  gateway: string;
+}
+
+export type TenantLifecycle = "ONBOARDING" | "ACTIVE" | "SUSPENDED" | "OFFBOARDED";
+
+/** Answer to a tenant command, for one gateway. */
+export interface TenantReply {
+  type: "TenantReply";
+  command_id: string;
+  gateway: string;
+  /** HTTP status. */
+  status: number;
+  reason: string | null;
+  detail: string | null;
+  /** JSON, without secrets. */
+  body: string | null;
+  key_id: string | null;
+  /** The API key, sealed to that gateway's process. */
+  sealed_key: Uint8Array | null;
+}
+
+/** A tenant as of a version: tenant-service's snapshot, and what the others know of it. */
+export interface TenantSnapshot {
+  type: "TenantSnapshot";
+  tenant_id: string;
+  tenant_name: string;
+  version: number;
+  inputs: InputOffset[];
+  lifecycle: TenantLifecycle;
+  tier: string;
+  created_at: number;
+  updated_at: number;
+  onboarding: OnboardingState | null;
+  keys: KeyState[];
+}
+
+/** The validation run is about to be asked for. */
+export interface ValidationRequested {
+  type: "ValidationRequested";
+  meta: EventMeta;
+  run_id: string;
+  log_partition: number;
+  /** End of run.events before the request: its outcome comes after. */
+  log_offset: number;
+}
+
+/** What tenant.commands carries. */
+export type TenantCommandsMessage = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered;
+export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered"] as const;
+
+/** What tenant.events carries. */
+export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished;
+export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished"] as const;
+
+/** What tenants carries. */
+export type TenantsMessage = TenantSnapshot | Checkpoint;
+export const TENANTS_TYPES = ["TenantSnapshot", "Checkpoint"] as const;
+
+/** What api-keys carries. */
+export type ApiKeysMessage = ApiKeyRecord | ApiKeyRevoked;
+export const API_KEYS_TYPES = ["ApiKeyRecord", "ApiKeyRevoked"] as const;
+
+/** What tenant.replies carries. */
+export type TenantRepliesMessage = TenantReply;
+export const TENANT_REPLIES_TYPES = ["TenantReply"] as const;
+
+/** What run.commands carries. */
+export type RunCommandsMessage = SubmitRun | CancelOpenRuns;
+export const RUN_COMMANDS_TYPES = ["SubmitRun", "CancelOpenRuns"] as const;
+
+/** What run.events carries. */
+export type RunEventsMessage = Claimed | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished;
+export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished"] as const;
+
+/** What run.snapshots carries. */
+export type RunSnapshotsMessage = TenantRunsSnapshot | Checkpoint;
+export const RUN_SNAPSHOTS_TYPES = ["TenantRunsSnapshot", "Checkpoint"] as const;
+
+/** What step.tasks carries. */
+export type StepTasksMessage = StepTask;
+export const STEP_TASKS_TYPES = ["StepTask"] as const;
+
+/** What step.results carries. */
+export type StepResultsMessage = StepClaimed | LeaseRenewed | StepReported;
+export const STEP_RESULTS_TYPES = ["StepClaimed", "LeaseRenewed", "StepReported"] as const;
+
+/** What runners carries. */
+export type RunnersMessage = RunnerAnnounced | DispatcherAnnounced;
+export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const;
+
+/** An event as a decision states it: the log's writer adds the meta. */
+export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
+
+/** Any record of any topic. */
+export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | StepTask | StepClaimed | LeaseRenewed | StepReported | RunnerAnnounced | DispatcherAnnounced;
+
+export type MessageType = Message["type"];
+
+export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
+
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+

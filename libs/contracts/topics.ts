@@ -1,0 +1,94 @@
+/**
+ * The topics: what each carries and how it is kept. Everything here is co-partitioned: one partition count for all,
+ * so that one instance decides for a tenant.
+ *
+ * Glossary
+ * - command: asks for something; has exactly one outcome event that names its command id.
+ * - event: tells what was decided; written by one service alone, counted by the one reader function (libs/log).
+ * - task: hands a step to a runner. result: what a runner reports back.
+ * - snapshot: a tenant's folded state as of a version; checkpoint: where folding may start.
+ * - claim: a writer's taking of a log partition; its offset is the epoch of the events that follow.
+ * - tenant version: counts a tenant's events. run version: counts a run's events, for progress streams and MERGE.
+ * - attempt: how often a step was handed out. try: grows only after a recorded failure, and names the warehouse job.
+ * - lease: for how long a runner's claim of a step holds unless renewed.
+ */
+
+const DAY_MS = 24 * 3_600_000;
+
+interface TopicDeclaration {
+  /** Null: kept compacted, the last record of each key. Infinity: for ever. */
+  retentionMs: number | null;
+  /** The record types that it carries, by schema name. */
+  carries: readonly string[];
+}
+
+/** Every topic of the platform, by name. */
+export const TOPICS = {
+  "tenant.commands": {
+    retentionMs: 7 * DAY_MS,
+    carries: ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered"],
+  },
+  "tenant.events": {
+    retentionMs: Number.POSITIVE_INFINITY,
+    carries: [
+      "Claimed",
+      "OnboardingAccepted",
+      "OnboardingResumed",
+      "TenantCommandRejected",
+      "OldStateCleared",
+      "DatasetProvisioned",
+      "TablesProvisioned",
+      "KeyRequested",
+      "KeyIssued",
+      "KeyActivated",
+      "KeyRevoked",
+      "KeyRevocationAnnounced",
+      "KeyDelivered",
+      "ValidationRequested",
+      "OnboardingFinished",
+    ],
+  },
+  tenants: { retentionMs: null, carries: ["TenantSnapshot", "Checkpoint"] },
+  "api-keys": { retentionMs: null, carries: ["ApiKeyRecord", "ApiKeyRevoked"] },
+  "tenant.replies": { retentionMs: 3_600_000, carries: ["TenantReply"] },
+  "run.commands": { retentionMs: 7 * DAY_MS, carries: ["SubmitRun", "CancelOpenRuns"] },
+  "run.events": {
+    retentionMs: 30 * DAY_MS,
+    carries: [
+      "Claimed",
+      "RunAccepted",
+      "RunRejected",
+      "RunRepeated",
+      "OpenRunsCancelled",
+      "StepStarted",
+      "StepReissued",
+      "StepFinished",
+      "RunFinished",
+    ],
+  },
+  "run.snapshots": { retentionMs: null, carries: ["TenantRunsSnapshot", "Checkpoint"] },
+  "step.tasks": { retentionMs: 7 * DAY_MS, carries: ["StepTask"] },
+  "step.results": { retentionMs: 7 * DAY_MS, carries: ["StepClaimed", "LeaseRenewed", "StepReported"] },
+  runners: { retentionMs: null, carries: ["RunnerAnnounced", "DispatcherAnnounced"] },
+} as const satisfies Record<string, TopicDeclaration>;
+
+export type Topic = keyof typeof TOPICS;
+
+/** How long a dead-letter topic keeps its records, in milliseconds. */
+export const DEAD_LETTER_RETENTION_MS = 30 * DAY_MS;
+
+/** All topics with a dead-letter topic for each that a consumer may fail on, in the bus's terms. */
+export function topicSpecs(
+  partitions: number,
+): { name: string; partitions: number; cleanup: "delete" | "compact"; retentionMs: number | null }[] {
+  const names = Object.keys(TOPICS).filter((name): name is Topic => name in TOPICS);
+  return names.flatMap((name) => [
+    {
+      name,
+      partitions,
+      cleanup: TOPICS[name].retentionMs === null ? ("compact" as const) : ("delete" as const),
+      retentionMs: Number.isFinite(TOPICS[name].retentionMs) ? TOPICS[name].retentionMs : null,
+    },
+    { name: `${name}.dlq`, partitions, cleanup: "delete" as const, retentionMs: DEAD_LETTER_RETENTION_MS },
+  ]);
+}

@@ -1,0 +1,6 @@
+export * from "./cancel.ts";
+export * from "./evolve.ts";
+export * from "./progress.ts";
+export * from "./snapshot.ts";
+export * from "./state.ts";
+export * from "./submit.ts";

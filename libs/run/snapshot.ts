@@ -1,0 +1,68 @@
+import type { OpenRun, OpenStep, RecentKey, RunStatus } from "@convergence/contracts";
+import { OrderedMap } from "immutable";
+import type { Run, Step, TenantRuns } from "./state.ts";
+
+/** A tenant's runs as a snapshot record holds them. */
+export interface StoredRuns {
+  runs: OpenRun[];
+  recent_keys: RecentKey[];
+}
+
+/** State to snapshot record. */
+export function storeRuns(state: TenantRuns): StoredRuns {
+  return {
+    runs: [...state.runs.values()].map(storeRun),
+    recent_keys: [...state.recentKeys.entries()].map(([key, used]) => ({
+      key,
+      body_hash: used.bodyHash,
+      run_id: used.runId,
+      at: used.at,
+    })),
+  };
+}
+
+/** Snapshot record to state: the inverse of storeRuns. */
+export function restoreRuns(stored: StoredRuns): TenantRuns {
+  return {
+    runs: OrderedMap(stored.runs.map((run) => [run.head.run_id, restoreRun(run)])),
+    recentKeys: OrderedMap(
+      stored.recent_keys.map((used) => [
+        used.key,
+        { bodyHash: used.body_hash, runId: used.run_id, at: used.at },
+      ]),
+    ),
+  };
+}
+
+function storeRun(run: Run): OpenRun {
+  const steps = run.steps.map(
+    (step): OpenStep => ({
+      planned: step.planned,
+      status: step.status,
+      attempt: step.attempt,
+      try: step.try,
+      started_at: step.startedAt,
+      error_message: step.errorMessage,
+    }),
+  );
+  return { head: run.head, version: run.version, status: run.status, steps };
+}
+
+function restoreRun(stored: OpenRun): Run {
+  const steps = stored.steps.map(
+    (step): Step => ({
+      planned: step.planned,
+      status: step.status,
+      attempt: step.attempt,
+      try: step.try,
+      startedAt: step.started_at,
+      errorMessage: step.error_message,
+    }),
+  );
+  return { head: stored.head, version: stored.version, status: openStatus(stored.status), steps };
+}
+
+function openStatus(status: RunStatus): Run["status"] {
+  if (status === "PENDING" || status === "RUNNING") return status;
+  throw new RangeError(`a snapshot holds a run that is ${status}`);
+}

@@ -1,0 +1,100 @@
+import type {
+  Claimed,
+  Idempotency,
+  PlannedStep,
+  RunEventsMessage,
+  RunHead,
+  RunStatus,
+  StepHead,
+  StepStatus,
+  Unstamped,
+} from "@convergence/contracts";
+import { OrderedMap } from "immutable";
+
+/** What happens in a tenant's runs. */
+export type RunEvent = Exclude<RunEventsMessage, Claimed>;
+
+/** An event as a decision states it, before the writer stamps it. */
+export type RunFact = Unstamped<RunEvent>;
+
+/** A tenant's open runs and recent Idempotency-Keys: all that a decision about its runs needs. Immutable. */
+export interface TenantRuns {
+  /** Open runs by id, in order of acceptance. A run leaves when it reaches its terminal state. */
+  readonly runs: OrderedMap<string, Run>;
+  /** Keys of the last 24 hours, oldest first. */
+  readonly recentKeys: OrderedMap<string, UsedKey>;
+}
+
+export interface UsedKey {
+  readonly bodyHash: string;
+  readonly runId: string;
+  /** When its command was sent, Unix milliseconds. */
+  readonly at: number;
+}
+
+/** An open run. */
+export interface Run {
+  readonly head: RunHead;
+  /** Counts the run's events. */
+  readonly version: number;
+  readonly status: Extract<RunStatus, "PENDING" | "RUNNING">;
+  readonly steps: readonly Step[];
+}
+
+export interface Step {
+  readonly planned: PlannedStep;
+  readonly status: StepStatus;
+  /** How often it was handed out, from 1. Results of another attempt do not count. */
+  readonly attempt: number;
+  /** Names the warehouse job, from 1; grows only after a recorded failure. */
+  readonly try: number;
+  /** Start of the first attempt, Unix milliseconds. */
+  readonly startedAt: number | null;
+  readonly errorMessage: string | null;
+}
+
+/** How long an Idempotency-Key is remembered, measured between the times of the commands, in milliseconds. */
+export const IDEMPOTENCY_WINDOW_MS = 24 * 3_600_000;
+
+/** How often a step whose failure may pass is tried in all. */
+export const MAX_TRIES = 3;
+
+export const noRuns: TenantRuns = { runs: OrderedMap(), recentKeys: OrderedMap() };
+
+/** Which step of which run, as events and tasks name it. */
+export function stepHead(run: Run, index: number): StepHead {
+  const step = stepAt(run, index);
+  return {
+    run_id: run.head.run_id,
+    index,
+    step_id: step.planned.step_id,
+    step_type: step.planned.step_type,
+    run_accepted_at: run.head.accepted_at,
+  };
+}
+
+/** @throws RangeError when the run has no such step. */
+export function stepAt(run: Run, index: number): Step {
+  const step = run.steps[index];
+  if (step === undefined) throw new RangeError(`run ${run.head.run_id} has no step ${index}`);
+  return step;
+}
+
+/** True once the step will not change any more. */
+export function isOver(status: StepStatus): boolean {
+  return status !== "PENDING" && status !== "RUNNING";
+}
+
+/**
+ * The indexes of the steps that may be handed out now: steps run in the order written, one at a time.
+ * A step that is RUNNING is among them, since its task may have to be handed out again after a crash.
+ */
+export function dueSteps(run: Run): number[] {
+  const next = run.steps.findIndex((step) => !isOver(step.status));
+  return next === -1 ? [] : [next];
+}
+
+/** The key under which an idempotent command is remembered, when it has one. */
+export function usedKey(idempotency: Idempotency, runId: string, at: number): UsedKey {
+  return { bodyHash: idempotency.body_hash, runId, at };
+}

@@ -1,0 +1,63 @@
+import type { PlannedStep, Problem, RunHead, SubmitRun } from "@convergence/contracts";
+import { IDEMPOTENCY_WINDOW_MS, type RunFact, type TenantRuns } from "./state.ts";
+
+/** A refusal as the client will read it. `reason` is a stable slug. */
+export interface Refusal {
+  status: number;
+  reason: string;
+  detail: string;
+  problems: Problem[];
+}
+
+/** What the template and the parameters come to. */
+export type Plan =
+  | { ok: true; run: Omit<RunHead, "accepted_at">; steps: PlannedStep[] }
+  | { ok: false; refusal: Refusal };
+
+/** Decides a SubmitRun: one outcome, whatever is asked. `plan` is only called for a command that is new. */
+export function decideSubmit(
+  state: TenantRuns,
+  command: SubmitRun,
+  now: number,
+  plan: () => Plan,
+): RunFact[] {
+  const before = earlierUse(state, command);
+  if (before !== undefined) return [before];
+  const planned = plan();
+  if (!planned.ok) return [rejected(command, planned.refusal)];
+  return [
+    {
+      type: "RunAccepted",
+      command_id: command.meta.command_id,
+      idempotency: command.idempotency,
+      requested_at: command.meta.at,
+      run: { ...planned.run, accepted_at: now },
+      steps: planned.steps,
+    },
+  ];
+}
+
+function earlierUse(state: TenantRuns, command: SubmitRun): RunFact | undefined {
+  const { idempotency, meta } = command;
+  const used = idempotency === null ? undefined : state.recentKeys.get(idempotency.key);
+  if (idempotency === null || used === undefined || meta.at - used.at >= IDEMPOTENCY_WINDOW_MS)
+    return undefined;
+  if (used.bodyHash === idempotency.body_hash) {
+    return {
+      type: "RunRepeated",
+      command_id: meta.command_id,
+      run_id: command.run_id,
+      first_run_id: used.runId,
+    };
+  }
+  return rejected(command, {
+    status: 422,
+    reason: "idempotency-key-reused",
+    detail: "This Idempotency-Key was used with another body in the last 24 hours: send a new key.",
+    problems: [],
+  });
+}
+
+function rejected(command: SubmitRun, refusal: Refusal): RunFact {
+  return { type: "RunRejected", command_id: command.meta.command_id, run_id: command.run_id, ...refusal };
+}
