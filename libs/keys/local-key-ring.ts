@@ -1,5 +1,5 @@
-import { link, open, readFile, unlink } from "node:fs/promises";
-import path from "node:path";
+import { readFile } from "node:fs/promises";
+import { createFile, errorCode } from "@convergence/runtime/files.ts";
 import type { Random } from "@convergence/runtime/random.ts";
 import { StartError } from "@convergence/runtime/start-error.ts";
 import { envelopeEncryption } from "./envelope.ts";
@@ -31,62 +31,31 @@ async function read(file: string): Promise<string | null> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return null;
+    if (errorCode(error) === "ENOENT") return null;
     throw new StartError(
-      `key file ${file} cannot be read (${codeOf(error)})`,
+      `key file ${file} cannot be read (${errorCode(error)})`,
       "Give this user read access to it.",
       error,
     );
   }
 }
 
-/**
- * Written whole to a neighbour, then linked into place: a crash leaves no half file, and of two processes that
- * start at once the second finds the first one's key.
- */
+/** Of two processes that start at once the second finds the first one's key. */
 async function create(file: string, random: Random): Promise<string> {
   const content: KeyFile = {
     format: FORMAT,
     version: VERSION,
     key: Buffer.from(random.bytes(KEY_BYTES)).toString("base64"),
   };
-  const draft = `${file}.${random.uuid()}.new`;
   try {
-    await writeDurably(draft, `${JSON.stringify(content)}\n`);
-    try {
-      await link(draft, file);
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    } finally {
-      await unlink(draft);
-    }
-    await syncFolder(path.dirname(file));
+    await createFile(file, `${JSON.stringify(content)}\n`, 0o600, random);
     return await readFile(file, "utf8");
   } catch (error) {
     throw new StartError(
-      `key file ${file} cannot be made (${codeOf(error)})`,
+      `key file ${file} cannot be made (${errorCode(error)})`,
       "Give this user write access to its folder, on a file system with hard links.",
       error,
     );
-  }
-}
-
-async function writeDurably(file: string, text: string): Promise<void> {
-  const handle = await open(file, "wx", 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
@@ -126,8 +95,4 @@ function fromJson(text: string): KeyFile | null {
 function isKey(text: string): boolean {
   const bytes = Buffer.from(text, "base64");
   return bytes.length === KEY_BYTES && bytes.toString("base64") === text;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }

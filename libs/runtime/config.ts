@@ -1,0 +1,203 @@
+import { z } from "zod";
+import { StartError } from "./start-error.ts";
+
+/** What a variable says about itself beside its type: for the faults' text and docs/CONFIGURATION.md. */
+interface About {
+  description: string;
+  /** What the value is: a port, a path, a count, ... */
+  unit: string;
+  /** What a right value looks like, to follow "expected". */
+  expects: string;
+  /** Its value is shown nowhere. */
+  secret?: boolean;
+}
+
+const about = z.registry<About>();
+
+function text(pattern: RegExp, means: About) {
+  return z.string().regex(pattern).register(about, means);
+}
+
+function whole(min: number, max: number, means: Omit<About, "expects">) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max)
+    .register(about, { ...means, expects: `a whole number from ${min} to ${max}` });
+}
+
+function port(description: string) {
+  return whole(0, 65_535, { description: `${description} 0 takes any free one.`, unit: "TCP port" });
+}
+
+function path(description: string) {
+  return text(/^[^\0]+$/, { description, unit: "path", expects: "a path" });
+}
+
+function oneOf<const T extends [string, ...string[]]>(values: T, description: string) {
+  return z
+    .enum(values)
+    .register(about, { description, unit: "word", expects: `one of ${values.join(", ")}` });
+}
+
+/** Every environment variable that the services read, with the defaults of the embedded mode. */
+const variables = {
+  PORT: port("Where the gateway listens (HTTP).").prefault("8080"),
+  HOST: text(/^[A-Za-z0-9.:-]+$/, {
+    description:
+      "The address that the gateway and the local BigQuery listen on. Any but loopback needs ADMIN_API_KEY.",
+    unit: "address",
+    expects: "an IP address or a host name",
+  }).prefault("127.0.0.1"),
+  OPERATOR_PORT: port(
+    "A second port with /health and /metrics for operators; unset: only on PORT.",
+  ).optional(),
+  LOCAL_BIGQUERY_PORT: port("Where the local BigQuery listens (BigQuery's REST interface).").prefault("9050"),
+  CONVERGENCE_DATA_DIR: path("Folder of all that is kept: the log, views, local BigQuery, keys.").prefault(
+    ".convergence",
+  ),
+  CONVERGENCE_CONFIGS_DIR: path("Folder of pipeline templates and metadata schemas.").prefault("configs"),
+  CONVERGENCE_INBOX: path(
+    "Folder whose subfolder of a tenant's name that tenant's load steps may read files from; unset: none.",
+  ).optional(),
+  GCP_PROJECT_ID: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, {
+    description: "The Google Cloud project that holds the datasets.",
+    unit: "project id",
+    expects: "6 to 30 of a-z, 0-9 and dash, a letter first, no dash last",
+  }).prefault("gac-prod-471220"),
+  BIGQUERY_LOCATION: text(/^[A-Za-z0-9-]{1,64}$/, {
+    description: "The location of datasets and jobs.",
+    unit: "BigQuery location",
+    expects: "a BigQuery location such as US, EU or europe-west3",
+  }).prefault("US"),
+  GOOGLE_APPLICATION_CREDENTIALS: path(
+    "The service account's key file for the real BigQuery; the local one needs none.",
+  ).optional(),
+  PLATFORM_DATASET: text(/^[A-Za-z0-9_]{1,1024}$/, {
+    description: "The platform's own dataset, with its tenants table.",
+    unit: "dataset id",
+    expects: "letters, digits and underscores",
+  }).prefault("convergence_platform"),
+  ADMIN_API_KEY: text(/^[\x21-\x7e]{16,256}$/, {
+    description:
+      "What X-Admin-Key must be for operators' requests. Unset on loopback: one is made at the first start and kept in the data folder.",
+    unit: "secret",
+    expects: "16 to 256 printable ASCII characters without spaces",
+    secret: true,
+  }).optional(),
+  RUNNER_SLOTS: whole(1, 10_000, {
+    description: "How many steps a step-runner executes at once.",
+    unit: "steps",
+  }).prefault("16"),
+  EMBEDDED_BUS_SYNCHRONOUS: oneOf(
+    ["full", "normal"],
+    "SQLite's synchronous of the embedded bus. full: what was accepted survives a power cut; normal: it survives a killed process, a power cut may take the last moments.",
+  ).prefault("full"),
+  LOG_LEVEL: oneOf(
+    ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+    "The least severe log lines to print.",
+  ).prefault("info"),
+};
+
+const configSchema = z.object(variables);
+
+/** The configuration, by the variables' names. */
+export type Config = z.output<typeof configSchema>;
+
+type VariableName = keyof typeof variables;
+
+/** One fault of the configuration. `value` is as given, null for a secret. */
+export interface ConfigFault {
+  variable: string;
+  value: string | null;
+  expects: string;
+}
+
+/** The environment holds values that the services cannot work with: all of them at once. */
+export class ConfigError extends StartError {
+  override readonly name: string = "ConfigError";
+  readonly faults: ConfigFault[];
+  constructor(faults: ConfigFault[]) {
+    super(
+      `the configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}: ${faults.map(faultText).join("; ")}`,
+      "Set these environment variables so, or unset them for their defaults (docs/CONFIGURATION.md).",
+    );
+    this.faults = faults;
+  }
+}
+
+/**
+ * Reads the configuration from environment variables. An empty value counts as unset.
+ * @throws ConfigError with every fault.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(names().map((name) => [name, env[name] === "" ? undefined : env[name]]));
+  const result = configSchema.safeParse(given);
+  const wrong = new Set(result.error?.issues.map((issue) => String(issue.path[0])));
+  const faults = names()
+    .filter((name) => wrong.has(name))
+    .map((name) => typeFault(name, given[name] ?? ""));
+  if (!result.success) throw new ConfigError(faults);
+  const clashes = portClashes(result.data);
+  if (clashes.length > 0) throw new ConfigError(clashes);
+  return result.data;
+}
+
+function typeFault(variable: VariableName, value: string): ConfigFault {
+  const { expects, secret } = aboutVariable(variable);
+  return { variable, value: secret ? null : value, expects };
+}
+
+function portClashes(config: Config): ConfigFault[] {
+  const ports = ["PORT", "LOCAL_BIGQUERY_PORT", "OPERATOR_PORT"] as const;
+  return ports.flatMap((name, i) => {
+    const value = config[name];
+    const twin = ports.slice(0, i).find((other) => config[other] === value);
+    if (value === undefined || value === 0 || twin === undefined) return [];
+    return [{ variable: name, value: String(value), expects: `another port than ${twin}` }];
+  });
+}
+
+function faultText(fault: ConfigFault): string {
+  const value = fault.value === null ? " (a secret, not shown)" : `=${JSON.stringify(fault.value)}`;
+  return `${fault.variable}${value}: expected ${fault.expects}`;
+}
+
+function names(): VariableName[] {
+  return configSchema.keyof().options;
+}
+
+function aboutVariable(name: VariableName): About {
+  const found = about.get(variables[name].unwrap());
+  if (found === undefined) throw new Error(`variable ${name} is not described`);
+  return found;
+}
+
+/** docs/CONFIGURATION.md, whole: made from the schema, so that it cannot differ from what is read. */
+export function configMarkdown(): string {
+  return `# Configuration
+
+Convergence reads environment variables alone. The defaults are those of the embedded mode (\`npm start\`).
+An empty value counts as unset. All faults are reported at once, and nothing starts.
+
+${table(["variable", "default", "unit", "meaning"], names().map(describe))}
+
+This page is made from \`libs/runtime/config.ts\`: \`node scripts/run.mjs libs/runtime/config-docs.ts\` writes it anew.
+`;
+}
+
+/** A variable's row in the table. */
+function describe(name: VariableName): string[] {
+  const { description, unit, expects, secret } = aboutVariable(name);
+  const fallback = variables[name].safeParse(undefined).data;
+  const meaning = `${description}${secret ? " Never logged." : ""} Expected: ${expects}.`;
+  return [`\`${name}\``, fallback === undefined ? "unset" : `\`${fallback}\``, unit, meaning];
+}
+
+/** Padded as the formatter pads. */
+function table(head: string[], rows: string[][]): string {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
