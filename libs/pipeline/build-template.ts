@@ -1,0 +1,78 @@
+/** Compiles a file in which no fault was found. */
+import { isMap } from "./check.ts";
+import { variablesIn } from "./check-strings.ts";
+import { fullForm, headOfStep, shortForm, type TemplateHead } from "./schema.ts";
+import { showPath } from "./source.ts";
+import type { VariableTypes } from "./sql/compile.ts";
+import { bigqueryQuery } from "./step-types/bigquery-query.ts";
+import { findStepType } from "./step-types/index.ts";
+import { compileText, render } from "./text.ts";
+import type { Parameter, Scalar, Template, TemplateName, TemplateStep } from "./types.ts";
+
+/** The name of the short form's only step. */
+const SHORT_FORM_STEP = "query";
+
+export function buildTemplate(
+  raw: unknown,
+  types: VariableTypes,
+  meta: TemplateName & { file: string; configVersion: string },
+): Template {
+  const isShort = isMap(raw) && !("steps" in raw);
+  const head = isShort ? shortForm.parse(raw) : fullForm.parse(raw);
+  const steps = "steps" in head ? head.steps.map((step, i) => buildStep(step, i, head, types)) : [];
+  return {
+    ...meta,
+    description: head.description ?? "",
+    parameters: buildParameters(head, variablesIn(raw)),
+    strictParameters: head.strict_parameters ?? false,
+    steps: isShort ? [shortFormStep(raw, head, types)] : steps,
+    compiled: {
+      pipelineId: compileText(head.pipeline_id ?? "{pipeline_id}"),
+      description: compileText(head.description ?? ""),
+    },
+  };
+}
+
+function shortFormStep(raw: unknown, head: TemplateHead, types: VariableTypes): TemplateStep {
+  return {
+    stepId: SHORT_FORM_STEP,
+    type: bigqueryQuery.name,
+    onFailure: "stop",
+    timeoutMinutes: head.timeout_minutes ?? null,
+    path: "",
+    resolve: bigqueryQuery.compile(raw, "", types),
+  };
+}
+
+function buildStep(raw: unknown, index: number, head: TemplateHead, types: VariableTypes): TemplateStep {
+  const type = isMap(raw) && typeof raw.type === "string" ? findStepType(raw.type) : undefined;
+  if (type === undefined) throw new TypeError("a step without a type is a fault, and faults are not built");
+  const step = headOfStep.parse(raw);
+  const path = showPath(["steps", index]);
+  return {
+    stepId: step.step_id,
+    type: type.name,
+    onFailure: step.on_failure ?? "stop",
+    timeoutMinutes: step.timeout_minutes ?? head.timeout_minutes ?? null,
+    path,
+    resolve: type.compile(raw, path, types),
+  };
+}
+
+function buildParameters(head: TemplateHead, used: ReadonlySet<string>): Parameter[] {
+  const declared = Object.entries(head.parameters ?? {}).map(
+    ([name, parameter]): Parameter => ({
+      name,
+      type: parameter.type,
+      default: parameter.default === undefined ? undefined : unescapeBraces(parameter.default),
+      required: parameter.default === undefined,
+      description: String(unescapeBraces(parameter.description ?? "")),
+    }),
+  );
+  if (!used.has("date") || declared.some(({ name }) => name === "date")) return declared;
+  return [...declared, { name: "date", type: "date", default: undefined, required: true, description: "" }];
+}
+
+function unescapeBraces(value: Scalar): Scalar {
+  return typeof value === "string" ? render(compileText(value), new Map()) : value;
+}

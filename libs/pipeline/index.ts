@@ -1,0 +1,23 @@
+/** Templates: load, check, resolve, bind into SQL. */
+export { type Catalogue, loadCatalogue } from "./catalogue.ts";
+export { loadTableShapes, type MetadataTable, PLATFORM_TABLES, TENANT_TABLES } from "./metadata.ts";
+export { type ParameterValues, RESERVED_VARIABLES, resolveParameters, TRIGGER_BY } from "./parameters.ts";
+export { parseTemplate } from "./parse-template.ts";
+export { pipelineIdOf, type RunContext, resolve } from "./resolve.ts";
+export type {
+  Fault,
+  JsonValue,
+  OnFailure,
+  Parameter,
+  ParameterType,
+  Problem,
+  ResolvedDestination,
+  ResolvedQuery,
+  ResolvedRun,
+  ResolvedStep,
+  Scalar,
+  StepWork,
+  Template,
+  TemplateName,
+  TemplateStep,
+} from "./types.ts";
