@@ -4,7 +4,7 @@
  * Glossary, in Kafka's terms:
  * - topic: a named log, divided into a fixed number of partitions; records of one key share a partition.
  * - offset: a record's place in its partition. Offsets grow; they may have gaps (compaction, markers).
- * - low / end: the first offset still stored, and the offset that the next record will get.
+ * - low / end: no record below low is stored any more; end is the offset that the next record will get.
  * - compacted topic: keeps at least the last record of each key; older ones vanish some time later.
  *   A record with a null value is a tombstone: its key vanishes some time after it.
  * - group: instances that share a topic's partitions; each partition belongs to at most one member at a time,
@@ -17,12 +17,15 @@
 export type Partition = number;
 export type Offset = number;
 
-/** First stored offset and next offset of each partition of a topic. */
+/** Low and end of each partition of a topic. */
 export type Ends = Map<Partition, { low: Offset; end: Offset }>;
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** A record to append. Without `partition` the key decides (murmur2 of its UTF-8 bytes, as Kafka's default). */
+/**
+ * A record to append; its bytes must not change afterwards. Without `partition` the key decides (murmur2 of its
+ * UTF-8 bytes, as Kafka's default).
+ */
 export interface OutRecord {
   topic: string;
   key: string;
@@ -59,11 +62,19 @@ export interface Bus {
    * topic was made anew or that record is another one. Null when no record before `at` is stored any more.
    */
   mark(topic: string, partition: Partition, at: Offset): Promise<string | null>;
-  /** Joins `group` as an owner of whole lanes: see Lane for what happens to each gained partition. */
+  /**
+   * Joins `group` as an owner of whole lanes: see Lane for what happens to each gained partition. Resolves once the
+   * member has asked to join; partitions are gained when the group has shared them out.
+   * @throws TypeError unless inputs, log and snapshots have the same partition count.
+   */
   own(options: OwnOptions, gained: (partition: Partition) => Lane): Promise<Running>;
   /** Reads whole topics by position, alone, without a group: every view sees every record. */
   view(options: ViewOptions, fold: (record: BusRecord) => void): Promise<View>;
-  /** Shares a topic's records out among the group's members. `take` must not throw and only enqueues. */
+  /**
+   * Shares a topic's records out among the group's members, from the group's committed offsets on (without one,
+   * from the first stored). `take` must not throw and only enqueues. What is not done when a partition moves on is
+   * another member's to take; calling `done` for it has no effect any more.
+   */
   work(options: WorkOptions, take: (record: BusRecord, done: Done) => void): Promise<Running>;
   /** Puts a record that could not be read or handled on `<topic>.dlq`, with its origin and the error in headers. */
   dead(record: BusRecord, error: unknown): Promise<void>;
@@ -87,8 +98,9 @@ export interface OwnOptions {
  * What an owner keeps for one partition. All calls are synchronous, in this order: `snapshot` for each stored
  * record of the snapshots topic; `foldFrom` once; `fold` for each record of the log from there to the end that
  * was read when the partition was gained; `caughtUp` once; from then on `fold` for whatever is appended, and,
- * after `Owner.takeInputs`, `input` for each input record from the committed offset on. `lost` ends it: nothing
- * is called afterwards. Handlers only enqueue and return; what they throw is fatal to the process.
+ * after `Owner.takeInputs`, `input` for each input record from the committed offset on (without one, from the
+ * first stored). `lost` ends it, also at `Running.stop`: nothing is called afterwards. Handlers only enqueue and
+ * return; what they throw ends the member (`Running.failed`) and is fatal to the process.
  */
 export interface Lane {
   snapshot(record: BusRecord): void;
@@ -105,7 +117,8 @@ export interface Owner {
   readonly partition: Partition;
   /**
    * Proves that the group still counts this member as owner in its present generation (on Kafka: an offset
-   * commit under that generation). Rejects with LaneLost otherwise; the adapter then calls `lost`.
+   * commit under that generation). Rejects with LaneLost otherwise; the adapter calls `lost`, before or after.
+   * Rejects with BusUnavailable when the group cannot be asked: nothing is proved, ask again.
    */
   guard(): Promise<void>;
   /** Appends to the lane's log partition. At most one append may be in flight. */
@@ -120,7 +133,7 @@ export interface Owner {
   takeInputs(): void;
   /** Marks an input as handled. In any order: the highest contiguous offset is committed, off the hot path. */
   done(topic: string, offset: Offset): void;
-  /** True while more than enough inputs are unhandled; the adapter stops reading until it falls. */
+  /** How many inputs were handed over and are not done. Above a bound the adapter reads no more until it falls. */
   readonly unhandled: number;
   /** Gives the partition up (a fault in the lane); the group hands it out anew. */
   abandon(why: string): void;
@@ -133,6 +146,8 @@ export interface ViewOptions {
    * with "end", behind the last. An offset below the first stored one means the first, one past the end: `end`.
    */
   from: "low" | "end" | ReadonlyMap<string, ReadonlyMap<Partition, Offset>>;
+  /** A name for who reads, shown to operators. */
+  member?: string;
 }
 
 export interface View {
@@ -161,7 +176,8 @@ export interface WorkOptions {
 
 /**
  * Marks a taken record as handled, in any order; the highest contiguous offset is committed. A note (at most 1,000
- * characters) is committed with the offset that it came with: what a reader must know to go on from there.
+ * characters) says what a reader must know to go on behind this record: with an offset the last note before it is
+ * committed.
  */
 export type Done = (note?: string) => void;
 

@@ -1,0 +1,90 @@
+import type { Clock } from "@convergence/runtime/clock.ts";
+import { partitionFor } from "../partitioner.ts";
+import { BusUnavailable, type Offset, type OutRecord } from "../port.ts";
+import type { Addressed, Appender } from "./appender.ts";
+import { Client } from "./client.ts";
+import type { BusFaults } from "./faults.ts";
+import type { Groups } from "./group.ts";
+import type { Limits } from "./options.ts";
+import type { ReaderContext } from "./reader.ts";
+import { NO_HEADERS } from "./store.ts";
+import type { Topics } from "./topics.ts";
+
+/** What all parts of an open embedded bus share. */
+export class Core {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly topics: Topics;
+  readonly appender: Appender;
+  readonly groups: Groups;
+  readonly readers: ReaderContext;
+  readonly #faults: BusFaults;
+  readonly #clients = new Map<string, Client>();
+
+  constructor(parts: {
+    clock: Clock;
+    limits: Limits;
+    topics: Topics;
+    appender: Appender;
+    groups: Groups;
+    readers: ReaderContext;
+    faults: BusFaults;
+  }) {
+    this.clock = parts.clock;
+    this.limits = parts.limits;
+    this.topics = parts.topics;
+    this.appender = parts.appender;
+    this.groups = parts.groups;
+    this.readers = parts.readers;
+    this.#faults = parts.faults;
+  }
+
+  /** The living client of this name, made at need. */
+  client(name: string): Client {
+    const known = this.#clients.get(name);
+    if (known && !known.dropped) return known;
+    const client = new Client(name, this.clock, this.limits.sessionTimeoutMs);
+    this.#clients.set(name, client);
+    return client;
+  }
+
+  clients(): Client[] {
+    return [...this.#clients.values()];
+  }
+
+  /** @throws BusUnavailable while the simulator cuts this client off. */
+  reach(client: Client): void {
+    if (this.#faults.unreachable?.(client.name)) throw new BusUnavailable("the bus cannot be reached");
+  }
+
+  /** Appends for a client, with what faults the simulator wants. */
+  async append(client: Client, records: readonly OutRecord[]): Promise<Offset[]> {
+    const addressed = records.map((record) => this.#address(record));
+    const { beforeAppend, appendDelayMs, ackDelayMs } = this.#faults;
+    if (!beforeAppend && !appendDelayMs && !ackDelayMs) return this.appender.append(addressed);
+    this.reach(client);
+    const fault = beforeAppend?.(records, client.name) ?? "ok";
+    await this.#delay(appendDelayMs?.(client.name) ?? 0);
+    if (fault === "fail") throw new BusUnavailable("the append failed");
+    let offsets = await this.appender.append(addressed);
+    if (fault === "store-twice") offsets = await this.appender.append(addressed);
+    await this.#delay(ackDelayMs?.(client.name) ?? 0);
+    if (fault === "fail-but-stored") throw new BusUnavailable("the answer to an append was lost");
+    return offsets;
+  }
+
+  #address(record: OutRecord): Addressed {
+    const topic = this.topics.get(record.topic);
+    const partition = record.partition ?? partitionFor(record.key, topic.spec.partitions);
+    return {
+      log: this.topics.log(record.topic, partition),
+      key: record.key,
+      value: record.value,
+      headers: record.headers && Object.keys(record.headers).length > 0 ? record.headers : NO_HEADERS,
+    };
+  }
+
+  async #delay(ms: number): Promise<void> {
+    if (ms > 0) await new Promise<void>((resolve) => this.clock.after(ms, resolve));
+  }
+}
