@@ -519,12 +519,24 @@ export interface OnboardingAccepted {
   force_recreate_dataset: boolean;
   force_recreate_tables: boolean;
   idempotency: Idempotency | null;
+  /** Subscription tier of a new tenant. */
+  tier: string;
   requested_at: number;
   reply_to: ReplyTo;
   /** Of the key that it will issue. */
   key_id: string;
   /** Of the validation run that it will ask for. */
   run_id: string;
+}
+
+/** It cannot go on; a repeat begins anew. */
+export interface OnboardingFailed {
+  type: "OnboardingFailed";
+  meta: EventMeta;
+  /** HTTP status for the client. */
+  status: number;
+  reason: string;
+  detail: string;
 }
 
 export interface OnboardingFinished {
@@ -535,7 +547,7 @@ export interface OnboardingFinished {
 }
 
 /** What an onboarding does next. */
-export type OnboardingPhase = "CLEAR" | "DATASET" | "TABLES" | "KEY" | "VALIDATE" | "DONE";
+export type OnboardingPhase = "CLEAR" | "DATASET" | "TABLES" | "KEY" | "VALIDATE" | "DONE" | "FAILED";
 
 /** Outcome of OnboardTenant: the one under way goes on and answers this command too. */
 export interface OnboardingResumed {
@@ -561,7 +573,6 @@ export interface OnboardingState {
   log_offset: number;
   dryrun_status: DryrunStatus | null;
   started_at: number;
-  fresh_keys: boolean;
 }
 
 /** Command. */
@@ -637,8 +648,8 @@ export type TenantCommandsMessage = OnboardTenant | IssueApiKey | RevokeApiKey |
 export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered"] as const;
 
 /** What tenant.events carries. */
-export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished;
-export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished"] as const;
+export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed;
+export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed"] as const;
 
 /** What tenants carries. */
 export type TenantsMessage = TenantSnapshot | Checkpoint;
@@ -680,11 +691,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | StepTask | StepClaimed | LeaseRenewed | StepReported | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | StepTask | StepClaimed | LeaseRenewed | StepReported | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

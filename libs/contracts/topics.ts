@@ -46,6 +46,7 @@ export const TOPICS = {
       "KeyDelivered",
       "ValidationRequested",
       "OnboardingFinished",
+      "OnboardingFailed",
     ],
   },
   tenants: { retentionMs: null, carries: ["TenantSnapshot", "Checkpoint"] },

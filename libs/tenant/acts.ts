@@ -1,0 +1,55 @@
+import type { KeyState } from "@convergence/contracts";
+import { isUnderWay, type Tenant } from "./state.ts";
+
+/**
+ * Something that a tenant's folded state calls for. Each may be done again: its effect bears a name of its own, and
+ * it is called for until an event says that it is done.
+ */
+export type Act =
+  | { do: "clear"; dataset: boolean; tables: boolean }
+  | { do: "provision dataset" }
+  | { do: "provision tables" }
+  | { do: "issue key"; key: KeyState }
+  | { do: "activate key"; key: KeyState }
+  | { do: "announce revocation"; key: KeyState }
+  | { do: "request validation" }
+  | { do: "await validation" };
+
+/** What is to be done for a tenant now. Pure. */
+export function dueActs(tenant: Tenant): Act[] {
+  return [...onboardingActs(tenant), ...tenant.keys.flatMap(keyActs)];
+}
+
+function onboardingActs({ onboarding }: Tenant): Act[] {
+  if (!isUnderWay(onboarding)) return [];
+  switch (onboarding.phase) {
+    case "CLEAR":
+      return [
+        { do: "clear", dataset: onboarding.force_recreate_dataset, tables: onboarding.force_recreate_tables },
+      ];
+    case "DATASET":
+      return [{ do: "provision dataset" }];
+    case "TABLES":
+      return [{ do: "provision tables" }];
+    case "VALIDATE":
+      return [{ do: onboarding.log_offset < 0 ? "request validation" : "await validation" }];
+    case "KEY":
+    case "DONE":
+    case "FAILED":
+      return [];
+  }
+}
+
+function keyActs(key: KeyState): Act[] {
+  switch (key.phase) {
+    case "REQUESTED":
+      return [{ do: "issue key", key }];
+    case "ISSUED":
+      return [{ do: "activate key", key }];
+    case "REVOKED":
+      return [{ do: "announce revocation", key }];
+    case "ACTIVE":
+    case "DEAD":
+      return [];
+  }
+}

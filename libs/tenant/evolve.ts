@@ -1,0 +1,162 @@
+import type {
+  KeyIssued,
+  KeyRequested,
+  KeyState,
+  OnboardingAccepted,
+  OnboardingState,
+} from "@convergence/contracts";
+import { pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
+
+/** Folds an event into a tenant. Pure; never fails on a counted event. */
+export function evolve(tenant: TenantState, event: TenantEvent): TenantState {
+  if (event.type === "OnboardingAccepted") return accepted(tenant, event);
+  if (tenant === null) return null;
+  const { at } = event.meta;
+  return { ...change(tenant, event), updated_at: at };
+}
+
+function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>): Tenant {
+  switch (event.type) {
+    case "TenantCommandRejected":
+      return tenant;
+    case "OnboardingResumed":
+      return onboarding(tenant, (now) => ({ pending: [...now.pending, pendingReply(event)] }));
+    case "OldStateCleared":
+      return onboarding(tenant, () => ({ phase: "DATASET" }));
+    case "DatasetProvisioned":
+      return onboarding(tenant, () => ({ phase: "TABLES", dataset_created: event.created }));
+    case "TablesProvisioned":
+      return withOnboardingKey(
+        onboarding(tenant, () => ({ phase: "KEY", tables_created: event.tables })),
+        event.meta.at,
+      );
+    case "KeyRequested":
+      return { ...tenant, keys: [...tenant.keys, requestedKey(event)] };
+    case "KeyIssued":
+      return withKey(tenant, event.key_id, (key) => issued(key, event));
+    case "KeyActivated":
+      return activated(tenant, event.key_id);
+    case "KeyRevoked":
+      return withKey(tenant, event.key_id, (key) => ({
+        ...key,
+        phase: key.phase === "DEAD" ? "DEAD" : "REVOKED",
+        revoked_at: key.revoked_at ?? event.meta.at,
+        revocation: revocation(event),
+      }));
+    case "KeyRevocationAnnounced":
+      return withKey(tenant, event.key_id, (key) => ({
+        ...key,
+        phase: "DEAD",
+        encrypted: null,
+        revocation: null,
+      }));
+    case "KeyDelivered":
+      return withKey(tenant, event.key_id, (key) => ({
+        ...key,
+        delivered: true,
+        encrypted: null,
+        request: null,
+      }));
+    case "ValidationRequested":
+      return onboarding(tenant, () => ({ log_partition: event.log_partition, log_offset: event.log_offset }));
+    case "OnboardingFinished":
+      return {
+        ...onboarding(tenant, () => ({ phase: "DONE", dryrun_status: event.dryrun_status })),
+        lifecycle: "ACTIVE",
+      };
+    case "OnboardingFailed":
+      return onboarding(tenant, () => ({ phase: "FAILED" }));
+  }
+}
+
+function accepted(tenant: TenantState, event: OnboardingAccepted): Tenant {
+  const { at, tenant_id } = event.meta;
+  const force = event.force_recreate_dataset || event.force_recreate_tables;
+  const fresh: OnboardingState = {
+    pending: [pendingReply(event)],
+    phase: force ? "CLEAR" : "DATASET",
+    force_recreate_dataset: event.force_recreate_dataset,
+    force_recreate_tables: event.force_recreate_tables,
+    key_id: event.key_id,
+    run_id: event.run_id,
+    dataset_created: false,
+    tables_created: [],
+    log_partition: -1,
+    log_offset: -1,
+    dryrun_status: null,
+    started_at: at,
+  };
+  return {
+    tenant_id,
+    tenant_name: event.tenant_name,
+    lifecycle: tenant?.lifecycle ?? "ONBOARDING",
+    tier: tenant?.tier ?? event.tier,
+    created_at: tenant?.created_at ?? at,
+    updated_at: at,
+    onboarding: fresh,
+    keys: tenant?.keys ?? [],
+  };
+}
+
+function onboarding(tenant: Tenant, changes: (now: OnboardingState) => Partial<OnboardingState>): Tenant {
+  const now = tenant.onboarding;
+  return now === null ? tenant : { ...tenant, onboarding: { ...now, ...changes(now) } };
+}
+
+function withKey(tenant: Tenant, keyId: string, changed: (key: KeyState) => KeyState): Tenant {
+  return { ...tenant, keys: tenant.keys.map((key) => (key.key_id === keyId ? changed(key) : key)) };
+}
+
+function withOnboardingKey(tenant: Tenant, at: number): Tenant {
+  if (tenant.onboarding === null) return tenant;
+  const { key_id } = tenant.onboarding;
+  if (tenant.keys.some((key) => key.key_id === key_id)) return tenant;
+  return {
+    ...tenant,
+    keys: [...tenant.keys, newKey({ key_id, scopes: ["run", "read"], expires_at: null, at })],
+  };
+}
+
+function requestedKey(event: KeyRequested): KeyState {
+  const { key_id, scopes, expires_at } = event;
+  return { ...newKey({ key_id, scopes, expires_at, at: event.meta.at }), request: pendingReply(event) };
+}
+
+function newKey(key: Pick<KeyState, "key_id" | "scopes" | "expires_at"> & { at: number }): KeyState {
+  return {
+    key_id: key.key_id,
+    phase: "REQUESTED",
+    hash: null,
+    encrypted: null,
+    scopes: key.scopes,
+    created_at: key.at,
+    expires_at: key.expires_at,
+    revoked_at: null,
+    delivered: false,
+    request: null,
+    revocation: null,
+  };
+}
+
+function issued(key: KeyState, event: KeyIssued): KeyState {
+  if (key.phase !== "REQUESTED") return key;
+  return { ...key, phase: "ISSUED", hash: event.hash, encrypted: event.encrypted };
+}
+
+function activated(tenant: Tenant, keyId: string): Tenant {
+  const active = withKey(tenant, keyId, (key) =>
+    key.phase === "ISSUED" ? { ...key, phase: "ACTIVE" } : key,
+  );
+  const ofOnboarding = active.onboarding?.phase === "KEY" && active.onboarding.key_id === keyId;
+  return ofOnboarding ? onboarding(active, () => ({ phase: "VALIDATE" })) : active;
+}
+
+function revocation(event: Extract<TenantEvent, { type: "KeyRevoked" }>): KeyState["revocation"] {
+  if (event.command_id === null || event.reply_to === null) return null;
+  return {
+    command_id: event.command_id,
+    reply_to: event.reply_to,
+    idempotency: null,
+    requested_at: event.meta.at,
+  };
+}

@@ -1,0 +1,5 @@
+export * from "./acts.ts";
+export * from "./api-keys.ts";
+export * from "./evolve.ts";
+export * from "./onboard.ts";
+export * from "./state.ts";

@@ -1,0 +1,19 @@
+import type { TenantCommandsMessage } from "@convergence/contracts";
+import type { TenantFact } from "./state.ts";
+
+/** A command's refusal, as its client will read it. `reason` is a stable slug. */
+export function rejected(
+  command: TenantCommandsMessage,
+  status: number,
+  reason: string,
+  detail: string,
+): TenantFact {
+  return {
+    type: "TenantCommandRejected",
+    command_id: command.meta.command_id,
+    status,
+    reason,
+    detail,
+    gateway: command.meta.sent_by,
+  };
+}
