@@ -22,6 +22,9 @@ export type Ends = Map<Partition, { low: Offset; end: Offset }>;
 
 export type Headers = Readonly<Record<string, string>>;
 
+/** The most that key, value and headers of a record may have together, in bytes (Kafka's default is a little more). */
+export const MAX_RECORD_BYTES = 1_000_000;
+
 /**
  * A record to append; its bytes must not change afterwards. Without `partition` the key decides (murmur2 of its
  * UTF-8 bytes, as Kafka's default).
@@ -50,7 +53,8 @@ export interface Bus {
    * Appends durably. Records of one call to one partition stay in order. Resolves with an offset for each
    * record, once all are stored. A rejected append may still have been stored (its outcome is unknown), and a
    * stored one may be stored twice: readers must tell duplicates by what a record says.
-   * @throws BusUnavailable when the bus cannot be reached in time; TypeError for an unknown topic.
+   * @throws BusUnavailable when the bus cannot be reached in time; TypeError for an unknown topic; RangeError for
+   * a record above MAX_RECORD_BYTES.
    */
   append(records: OutRecord[]): Promise<Offset[]>;
   /** The partition that a key of this topic belongs to. */
@@ -182,7 +186,7 @@ export interface WorkOptions {
 export type Done = (note?: string) => void;
 
 export interface Running {
-  /** Leaves the group; resolves when no handler will be called any more and what was done is committed. */
+  /** Leaves the group; idempotent; resolves when no handler will be called any more and what was done is committed. */
   stop(): Promise<void>;
   /** Rejects if it ends by a fault; never resolves. */
   readonly failed: Promise<never>;

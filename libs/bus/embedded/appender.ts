@@ -27,20 +27,20 @@ export class Appender {
   readonly #clock: Clock;
   readonly #dispatcher: Dispatcher;
   readonly #defer: (run: () => void) => void;
-  readonly #observe: (log: PartitionLog, batch: readonly BusRecord[]) => void;
+  readonly #observe: (log: PartitionLog) => void;
   #pending: PendingAppend[] = [];
   #positions = new Map<string, Position>();
   #scheduled = false;
   #retry: Timer | undefined;
   #closed = false;
 
-  /** `observe` is told of each batch that was stored. */
+  /** `observe` is told of each partition in which something was stored. */
   constructor(
     store: Store,
     clock: Clock,
     dispatcher: Dispatcher,
     defer: (run: () => void) => void,
-    observe: (log: PartitionLog, batch: readonly BusRecord[]) => void,
+    observe: (log: PartitionLog) => void,
   ) {
     this.#store = store;
     this.#clock = clock;
@@ -98,7 +98,7 @@ export class Appender {
     this.#dispatcher.deliver(() => {
       for (const [log, batch] of batches) {
         log.stored(batch);
-        this.#observe(log, batch);
+        this.#observe(log);
       }
     });
   }

@@ -26,7 +26,9 @@ export class Client {
   #session: Timer | undefined;
   readonly #participants = new Set<Participant>();
 
-  constructor(name: string, clock: Clock, sessionTimeoutMs: number) {
+  /** `closed`: the bus is closed already. */
+  constructor(name: string, clock: Clock, sessionTimeoutMs: number, closed: boolean) {
+    if (closed) this.#state = "closed";
     this.name = name;
     this.#clock = clock;
     this.#sessionTimeoutMs = sessionTimeoutMs;
@@ -38,6 +40,11 @@ export class Client {
 
   get dropped(): boolean {
     return this.#state === "dropped";
+  }
+
+  /** Whether it still runs, or may again. */
+  get alive(): boolean {
+    return this.#state === "running" || this.#state === "paused";
   }
 
   add(participant: Participant): void {
@@ -97,9 +104,9 @@ export class Client {
     for (const participant of [...this.#participants]) participant.dropped();
   }
 
-  /** Stops all that runs for this client, then refuses everything. */
+  /** Stops all that runs for this client, then refuses everything. One that is paused hears nothing more. */
   async close(): Promise<void> {
-    if (this.#state === "paused") this.resume();
+    if (this.#state === "paused") this.drop();
     if (this.#state === "running") {
       await Promise.all([...this.#participants].map((participant) => participant.stop?.()));
     }

@@ -1,6 +1,6 @@
 import type { Clock } from "@convergence/runtime/clock.ts";
 import { partitionFor } from "../partitioner.ts";
-import { BusUnavailable, type Offset, type OutRecord } from "../port.ts";
+import { BusUnavailable, type Headers, MAX_RECORD_BYTES, type Offset, type OutRecord } from "../port.ts";
 import type { Addressed, Appender } from "./appender.ts";
 import { Client } from "./client.ts";
 import type { BusFaults } from "./faults.ts";
@@ -20,6 +20,7 @@ export class Core {
   readonly readers: ReaderContext;
   readonly #faults: BusFaults;
   readonly #clients = new Map<string, Client>();
+  #closed = false;
 
   constructor(parts: {
     clock: Clock;
@@ -42,14 +43,17 @@ export class Core {
   /** The living client of this name, made at need. */
   client(name: string): Client {
     const known = this.#clients.get(name);
-    if (known && !known.dropped) return known;
-    const client = new Client(name, this.clock, this.limits.sessionTimeoutMs);
+    if (known?.alive) return known;
+    const client = new Client(name, this.clock, this.limits.sessionTimeoutMs, this.#closed);
     this.#clients.set(name, client);
     return client;
   }
 
-  clients(): Client[] {
-    return [...this.#clients.values()];
+  /** Ends all that runs, and refuses everything from then on. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+    this.#closed = true;
+    this.appender.close();
   }
 
   /** @throws BusUnavailable while the simulator cuts this client off. */
@@ -75,16 +79,27 @@ export class Core {
 
   #address(record: OutRecord): Addressed {
     const topic = this.topics.get(record.topic);
+    const headers = record.headers ?? NO_HEADERS;
+    checkSize(record, headers);
     const partition = record.partition ?? partitionFor(record.key, topic.spec.partitions);
     return {
       log: this.topics.log(record.topic, partition),
       key: record.key,
       value: record.value,
-      headers: record.headers && Object.keys(record.headers).length > 0 ? record.headers : NO_HEADERS,
+      headers,
     };
   }
 
   async #delay(ms: number): Promise<void> {
     if (ms > 0) await new Promise<void>((resolve) => this.clock.after(ms, resolve));
   }
+}
+
+function checkSize({ topic, key, value }: OutRecord, headers: Headers): void {
+  let bytes = Buffer.byteLength(key) + (value?.byteLength ?? 0);
+  for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? "");
+  if (bytes <= MAX_RECORD_BYTES) return;
+  throw new RangeError(
+    `a record for "${topic}" has ${bytes} bytes, more than ${MAX_RECORD_BYTES}: make it smaller`,
+  );
 }

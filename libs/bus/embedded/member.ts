@@ -59,7 +59,8 @@ export class Member implements Participant, Seat {
   }
 
   running(): Running {
-    return { stop: () => this.client.through(() => this.stop()), failed: this.failed };
+    const stop = () => (this.#state === "out" ? Promise.resolve() : this.client.through(() => this.stop()));
+    return { stop, failed: this.failed };
   }
 
   /** Whether the group still counts this member in its present generation. */

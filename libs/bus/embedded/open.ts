@@ -16,6 +16,7 @@ import type {
   WorkOptions,
 } from "../port.ts";
 import { Appender } from "./appender.ts";
+import { Cleaner } from "./cleaner.ts";
 import type { Client } from "./client.ts";
 import { Core } from "./core.ts";
 import { Groups } from "./group.ts";
@@ -55,10 +56,10 @@ export interface EmbeddedBus extends Bus {
 export function openEmbeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
   const store = new Store(options.file, options.synchronous ?? "full");
   try {
-    const core = assemble(store, options);
+    const { core, cleaner } = assemble(store, options);
     const close = once(async () => {
-      await Promise.all(core.clients().map((client) => client.close()));
-      core.appender.close();
+      await core.close();
+      cleaner.close();
       store.close();
     });
     return new Face(core, core.client(""), false, close);
@@ -68,16 +69,17 @@ export function openEmbeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
   }
 }
 
-function assemble(store: Store, options: EmbeddedBusOptions): Core {
+function assemble(store: Store, options: EmbeddedBusOptions): { core: Core; cleaner: Cleaner } {
   const { clock, random, file, faults = {} } = options;
   const defer = options.defer ?? setImmediate;
-  const topics = declareTopics(store, file, options.topics, random);
-  const dispatcher = new Dispatcher(defer);
-  const appender = new Appender(store, clock, dispatcher, defer, () => {});
-  const groups = new Groups(store.positions(), appender, defer);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const topics = declareTopics(store, file, options.topics, random);
+  const cleaner = new Cleaner(store, clock, limits, topics);
+  const dispatcher = new Dispatcher(defer);
+  const appender = new Appender(store, clock, dispatcher, defer, (log) => cleaner.stored(log));
+  const groups = new Groups(store.positions(), appender, defer);
   const readers = { clock, dispatcher, deliveryDelayMs: faults.deliveryDelayMs?.bind(faults) };
-  return new Core({ clock, limits, topics, appender, groups, readers, faults });
+  return { core: new Core({ clock, limits, topics, appender, groups, readers, faults }), cleaner };
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

@@ -188,7 +188,9 @@ function toRecord(place: Place, row: Record<string, unknown>): BusRecord {
 export const NO_HEADERS: Headers = Object.freeze({});
 
 function headersText(headers: Headers): string | null {
-  return headers === NO_HEADERS ? null : JSON.stringify(headers);
+  if (headers === NO_HEADERS) return null;
+  const text = JSON.stringify(headers);
+  return text === "{}" ? null : text;
 }
 
 function parseHeaders(text: string): Headers {

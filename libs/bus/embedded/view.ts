@@ -55,7 +55,7 @@ export class EmbeddedView implements View, Participant {
   }
 
   stop(): Promise<void> {
-    return this.#client.through(async () => this.#end());
+    return this.#over ? Promise.resolve() : this.#client.through(async () => this.#end());
   }
 
   resumed(): void {}
