@@ -56,8 +56,9 @@ function checkFile(source: Source): Fault[] {
 }
 
 function checkShortForm(raw: Raw, types: VariableTypes, source: Source): Fault[] {
-  const faults = shapeFaults(shortForm, raw, [], source);
-  faults.push(...checkStrings(raw, [], { ...HEAD_VARIABLES, ...bigqueryQuery.variables }, types, source));
+  const shape = shapeFaults(shortForm, raw, [], source);
+  const strings = checkStrings(raw, [], { ...HEAD_VARIABLES, ...bigqueryQuery.variables }, types, source);
+  const faults = [...shape, ...elsewhere(strings, shape)];
   if (faults.length === 0)
     bigqueryQuery.check(raw, (path, message) => faults.push(source.atValue(path, message)));
   return faults;
@@ -69,9 +70,9 @@ function checkFullForm(raw: Raw, types: VariableTypes, source: Source): Fault[] 
     source.atKey([key], `a template has steps or a ${key}, not both: move it into a step`),
   );
   const head: Raw = Object.fromEntries(Object.entries(raw).filter(([key]) => !both.includes(key)));
-  faults.push(...shapeFaults(fullForm, head, [], source));
+  const shape = shapeFaults(fullForm, head, [], source);
   const { steps, ...others } = head;
-  faults.push(...checkStrings(others, [], HEAD_VARIABLES, types, source));
+  faults.push(...shape, ...elsewhere(checkStrings(others, [], HEAD_VARIABLES, types, source), shape));
   if (!Array.isArray(steps)) return faults;
   for (const [i, step] of steps.entries()) faults.push(...checkStep(step, ["steps", i], types, source));
   return [...faults, ...checkOrder(steps, source)];
@@ -96,11 +97,17 @@ function checkStep(step: unknown, at: Path, types: VariableTypes, source: Source
 }
 
 function checkTypedStep(raw: Raw, type: StepType, at: Path, types: VariableTypes, source: Source): Fault[] {
-  const faults = shapeFaults(stepSchema(type), raw, at, source);
-  const wellShaped = faults.length === 0;
-  faults.push(...checkStrings(raw, at, { description: "text", ...type.variables }, types, source));
-  if (wellShaped) type.check(raw, (path, message) => faults.push(source.atValue([...at, ...path], message)));
+  const shape = shapeFaults(stepSchema(type), raw, at, source);
+  const strings = checkStrings(raw, at, { description: "text", ...type.variables }, types, source);
+  const faults = [...shape, ...elsewhere(strings, shape)];
+  if (shape.length === 0)
+    type.check(raw, (path, message) => faults.push(source.atValue([...at, ...path], message)));
   return faults;
+}
+
+/** Faults in strings that have the wrong shape anyway are told once. */
+function elsewhere(faults: readonly Fault[], told: readonly Fault[]): Fault[] {
+  return faults.filter(({ path }) => !told.some((one) => one.path === path));
 }
 
 function typeFault(type: unknown, at: Path, source: Source): Fault {

@@ -1,5 +1,16 @@
 /** A YAML file with the place of everything in it. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from "yaml";
 import type { Fault } from "./types.ts";
 
 export type Path = readonly (string | number)[];
@@ -39,7 +50,7 @@ export function readYaml(text: string, file: string): Source {
   }
 
   const faults = [...doc.errors, ...doc.warnings].map((error) =>
-    fault(error.pos[0], [], yamlMessage(error.code, error.message)),
+    fault(placeOf(error, doc), [], yamlMessage(error.code, error.message)),
   );
   return {
     value: plainValue(doc, (message) => faults.push(fault(0, [], message))),
@@ -71,6 +82,22 @@ function yamlMessage(code: string, message: string): string {
   if (code === "DUPLICATE_KEY") return "this key is there already: keep one of them";
   if (code === "MULTIPLE_DOCS") return 'a file holds one template: take out the "---" and what follows it';
   return `not YAML: ${message}`;
+}
+
+/** Where an error began: the parser notices a missing end only far behind the begin of what has none. */
+function placeOf(error: YAMLError, doc: ReturnType<typeof parseDocument>): number {
+  let at = error.pos[0];
+  if (!/Missing closing|and end with a/.test(error.message)) return at;
+  visit(doc, {
+    Node(_, node) {
+      const opens = isScalar(node)
+        ? /^QUOTE/.test(node.type ?? "")
+        : isCollection(node) && node.flow === true;
+      const range = node.range;
+      if (opens && range && range[0] <= error.pos[0] && range[2] >= error.pos[0]) at = range[0];
+    },
+  });
+  return at;
 }
 
 interface Found {

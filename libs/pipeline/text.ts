@@ -14,7 +14,7 @@ export interface TextFault {
   message: string;
 }
 
-const BRACES = /\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]/g;
+const BRACES = /\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|\{[^{}\r\n]*\}|[{}]/g;
 
 /** Splits a text into literal pieces and variables; a stray brace is a fault. */
 export function scan(source: string): { pieces: Piece[]; faults: TextFault[] } {
@@ -26,17 +26,20 @@ export function scan(source: string): { pieces: Piece[]; faults: TextFault[] } {
     from = match.index + match[0].length;
     if (match[1] !== undefined) {
       pieces.push({ kind: "variable", name: match[1], at: match.index, length: match[0].length });
-    } else {
+    } else if (match[0] === "{{" || match[0] === "}}") {
       pieces.push({ kind: "text", text: match[0].charAt(0), at: match.index });
-      if (match[0].length === 1) faults.push({ at: match.index, message: strayBrace(match[0]) });
+    } else {
+      pieces.push({ kind: "text", text: match[0], at: match.index });
+      faults.push({ at: match.index, message: strayBrace(match[0]) });
     }
   }
   if (from < source.length) pieces.push({ kind: "text", text: source.slice(from), at: from });
   return { pieces, faults };
 }
 
-function strayBrace(brace: string): string {
-  return brace === "{"
+function strayBrace(braces: string): string {
+  if (braces.length > 1) return `${braces} names no variable: write {${braces}} for the text`;
+  return braces === "{"
     ? 'this "{" begins no variable: write {name}, or {{ for the brace itself'
     : 'this "}" ends no variable: write }} for the brace itself';
 }

@@ -187,7 +187,9 @@ class SqlCompiler {
 
   #bare(token: Token, index: number): Text {
     const variable = this.#variables.get(token.start) ?? "";
-    if (this.#touches(this.#tokens[index - 1]) || this.#touches(this.#tokens[index + 1])) {
+    const next = this.#tokens[index + 1];
+    const nextIsToldItself = next?.kind === "placeholder";
+    if (this.#touches(this.#tokens[index - 1]) || (!nextIsToldItself && this.#touches(next))) {
       this.#fault(token.start, BESIDE_A_NAME);
     }
     const type = this.#types.get(variable) ?? "string";
