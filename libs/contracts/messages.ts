@@ -190,6 +190,8 @@ export interface RunFinished {
 /** A run as it was accepted; never changes. */
 export interface RunHead {
   run_id: string;
+  /** The tenant id as it was onboarded: the dataset's name. */
+  tenant_name: string;
   pipeline_id: string;
   provider: string;
   domain: string;
@@ -273,6 +275,7 @@ export interface StepFinished {
 /** Which step of which run. */
 export interface StepHead {
   run_id: string;
+  tenant_name: string;
   index: number;
   step_id: string;
   step_type: string;
@@ -330,8 +333,6 @@ export interface StepTask {
   type: "StepTask";
   step: StepHead;
   tenant_id: string;
-  /** The tenant id as it was onboarded: the dataset's name. */
-  tenant_name: string;
   attempt: number;
   try: number;
   lease_ms: number;

@@ -66,6 +66,7 @@ export function stepHead(run: Run, index: number): StepHead {
   const step = stepAt(run, index);
   return {
     run_id: run.head.run_id,
+    tenant_name: run.head.tenant_name,
     index,
     step_id: step.planned.step_id,
     step_type: step.planned.step_type,

@@ -47,6 +47,11 @@ export function decideRevokeKey(tenant: TenantState, command: RevokeApiKey): Ten
   if (key === undefined) {
     return [rejected(command, 404, "key-not-found", "This tenant has no key of this id: list its keys.")];
   }
+  if (key.phase === "REQUESTED" || key.phase === "ISSUED") {
+    return [
+      rejected(command, 409, "key-not-active", "The key is still being issued: try again in a moment."),
+    ];
+  }
   return [
     {
       type: "KeyRevoked",

@@ -1,0 +1,228 @@
+import { sleep } from "@convergence/runtime/clock.ts";
+import {
+  type Act,
+  dueActs,
+  keyOf,
+  type Tenant,
+  type TenantEvent,
+  type TenantFact,
+  type TenantState,
+} from "@convergence/tenant";
+import type { Acts } from "@convergence/writer";
+import { issueKey } from "./api-keys/issue.ts";
+import { activateKey, announceRevocation } from "./api-keys/store.ts";
+import { OnboardingStopped, type TenantLane, type TenantServiceDeps } from "./deps.ts";
+import { clear } from "./onboarding/clear.ts";
+import {
+  provisionDataset,
+  provisionPlatform,
+  provisionTables,
+  recordTenant,
+} from "./onboarding/provision.ts";
+import { validate, validationPosition } from "./onboarding/validate.ts";
+import { reply, replyIssued, replyOnboarded } from "./replies.ts";
+import type { RunWatch } from "./run-watch.ts";
+
+/** Milliseconds before an act that failed is tried again: doubled each time, up to the last. */
+const RETRY_MS = { first: 200, last: 10_000 };
+/** An answer is given again after a restart while its client may still wait, in milliseconds. */
+const ANSWER_MS = 120_000;
+
+/**
+ * Does what the folded state of each tenant calls for. An act runs until an event says that it is done; it is begun
+ * at most once at a time in a lane, and again by the next owner.
+ */
+export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
+  readonly #deps: TenantServiceDeps;
+  readonly #runs: RunWatch;
+  readonly #underWay = new Set<string>();
+  #platform: Promise<void> | undefined;
+
+  constructor(deps: TenantServiceDeps, runs: RunWatch) {
+    this.#deps = deps;
+    this.#runs = runs;
+  }
+
+  gained(lane: TenantLane): void {
+    for (const { state } of lane.streams.values()) {
+      if (state === null) continue;
+      this.#actFor(lane, state);
+      this.#answerAgain(lane, state);
+    }
+  }
+
+  folded(lane: TenantLane, event: TenantEvent, { state }: { state: TenantState }): void {
+    if (event.type === "TenantCommandRejected") {
+      const { command_id, gateway, status, reason, detail } = event;
+      this.#answer(lane, () => reply(this.#deps, command_id, { gateway }, { status, reason, detail }));
+    }
+    if (state === null) return;
+    this.#answerTo(lane, event, state);
+    this.#actFor(lane, state);
+  }
+
+  lost(partition: number): void {
+    for (const name of this.#underWay) if (name.startsWith(`${partition}|`)) this.#underWay.delete(name);
+  }
+
+  #answerTo(lane: TenantLane, event: TenantEvent, tenant: Tenant): void {
+    switch (event.type) {
+      case "OnboardingFinished":
+        this.#answer(lane, () => replyOnboarded(this.#deps, tenant));
+        break;
+      case "OnboardingFailed": {
+        const { status, reason, detail } = event;
+        for (const { command_id, reply_to } of tenant.onboarding?.pending ?? []) {
+          this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status, reason, detail }));
+        }
+        break;
+      }
+      case "KeyActivated":
+        this.#answer(lane, () => replyIssued(this.#deps, tenant, event.key_id));
+        break;
+      case "KeyRevoked":
+      case "KeyRevocationAnnounced":
+        this.#answerRevoked(lane, tenant, event.key_id);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** A revocation is answered once it is announced; a repeated one at once. */
+  #answerRevoked(lane: TenantLane, tenant: Tenant, keyId: string): void {
+    const key = keyOf(tenant, keyId);
+    if (key?.phase !== "DEAD" || key.revocation === null) return;
+    const { command_id, reply_to } = key.revocation;
+    this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status: 204 }));
+  }
+
+  /** What may not have been answered before a restart is answered again. */
+  #answerAgain(lane: TenantLane, tenant: Tenant): void {
+    const recent = this.#deps.clock.now() - ANSWER_MS;
+    const { onboarding } = tenant;
+    if (onboarding?.phase === "DONE" && onboarding.pending.some((pending) => pending.requested_at > recent)) {
+      this.#answer(lane, () => replyOnboarded(this.#deps, tenant));
+    }
+    for (const key of tenant.keys) {
+      if (
+        key.phase === "ACTIVE" &&
+        !key.delivered &&
+        key.request !== null &&
+        key.request.requested_at > recent
+      ) {
+        this.#answer(lane, () => replyIssued(this.#deps, tenant, key.key_id));
+      }
+    }
+  }
+
+  #answer(lane: TenantLane, send: () => Promise<void>): void {
+    void this.#untilDone(lane, "answer", send);
+  }
+
+  #actFor(lane: TenantLane, tenant: Tenant): void {
+    for (const act of dueActs(tenant)) {
+      const of = "key" in act ? act.key.key_id : (tenant.onboarding?.key_id ?? "");
+      const name = `${lane.partition}|${tenant.tenant_id}|${act.do}|${of}`;
+      if (this.#underWay.has(name)) continue;
+      this.#underWay.add(name);
+      void this.#untilDone(lane, act.do, () => this.#perform(lane, tenant.tenant_id, act)).then(() =>
+        this.#underWay.delete(name),
+      );
+    }
+  }
+
+  /** Repeats what fails, with growing pauses, for as long as the lane is owned. */
+  async #untilDone(lane: TenantLane, what: string, run: () => Promise<void>): Promise<void> {
+    let pause = RETRY_MS.first;
+    while (!lane.isLost) {
+      try {
+        await run();
+        return;
+      } catch (error) {
+        this.#deps.log.warn({ act: what, error: String(error) }, "failed; it is tried again");
+        await sleep(this.#deps.clock, pause);
+        pause = Math.min(pause * 2, RETRY_MS.last);
+      }
+    }
+  }
+
+  async #perform(lane: TenantLane, tenantId: string, act: Act): Promise<void> {
+    const stream = lane.streams.get(tenantId);
+    if (stream?.state === undefined || stream.state === null) return;
+    try {
+      const facts = await this.#effect(lane, stream.state, stream.version, act);
+      if (facts.length > 0 && !lane.isLost) {
+        await lane.propose(tenantId, (now) => (isStillDue(now, act) ? facts : []));
+      }
+    } catch (error) {
+      if (!(error instanceof OnboardingStopped)) throw error;
+      const { status, reason, message: detail } = error;
+      await lane.propose(tenantId, (now) =>
+        isStillDue(now, act) ? [{ type: "OnboardingFailed", status, reason, detail }] : [],
+      );
+    }
+  }
+
+  async #effect(lane: TenantLane, tenant: Tenant, version: number, act: Act): Promise<TenantFact[]> {
+    const deps = this.#deps;
+    switch (act.do) {
+      case "clear":
+        await clear(deps, this.#runs, tenant, act);
+        return [{ type: "OldStateCleared" }];
+      case "provision dataset":
+        return [{ type: "DatasetProvisioned", created: await provisionDataset(deps.warehouse, tenant) }];
+      case "provision tables":
+        await this.#platformReady();
+        return [{ type: "TablesProvisioned", tables: await provisionTables(deps, tenant, version) }];
+      case "issue key": {
+        const { key_id, scopes, expires_at } = act.key;
+        return [
+          { type: "KeyIssued", key_id, scopes, expires_at, ...(await issueKey(deps, tenant, act.key)) },
+        ];
+      }
+      case "activate key":
+        await activateKey(deps, tenant, act.key);
+        return [{ type: "KeyActivated", key_id: act.key.key_id }];
+      case "announce revocation":
+        await announceRevocation(deps, tenant, act.key);
+        return [{ type: "KeyRevocationAnnounced", key_id: act.key.key_id }];
+      case "request validation": {
+        const run_id = tenant.onboarding?.run_id ?? "";
+        return [
+          { type: "ValidationRequested", run_id, ...(await validationPosition(deps, tenant.tenant_id)) },
+        ];
+      }
+      case "await validation":
+        return this.#validation(lane, tenant, version);
+    }
+  }
+
+  async #validation(lane: TenantLane, tenant: Tenant, version: number): Promise<TenantFact[]> {
+    // pipeline-service takes the run only once it knows the tenant.
+    await lane.snapshotNow(tenant.tenant_id);
+    const { ok, error } = await validate(this.#deps, this.#runs, tenant);
+    await recordTenant(
+      this.#deps,
+      { ...tenant, lifecycle: "ACTIVE", updated_at: this.#deps.clock.now() },
+      version,
+    );
+    return [{ type: "OnboardingFinished", dryrun_status: ok ? "SUCCESS" : "FAILED", dryrun_error: error }];
+  }
+
+  #platformReady(): Promise<void> {
+    this.#platform ??= provisionPlatform(this.#deps).catch((error) => {
+      this.#platform = undefined;
+      throw error;
+    });
+    return this.#platform;
+  }
+}
+
+/** An effect's event is recorded only where the state, as decided so far, still calls for it. */
+function isStillDue(tenant: TenantState, act: Act): boolean {
+  if (tenant === null) return false;
+  return dueActs(tenant).some(
+    (due) => due.do === act.do && (!("key" in due) || ("key" in act && due.key.key_id === act.key.key_id)),
+  );
+}

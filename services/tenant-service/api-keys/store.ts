@@ -1,0 +1,103 @@
+import { encode, type KeyState } from "@convergence/contracts";
+import type { Tenant } from "@convergence/tenant";
+import type { MergeJob } from "@convergence/warehouse/port.ts";
+import { runOnce } from "@convergence/warehouse/run-once.ts";
+import type { TenantServiceDeps } from "../deps.ts";
+
+const COLUMNS: MergeJob["columns"] = [
+  { name: "api_key_id", type: "STRING" },
+  { name: "tenant_id", type: "STRING" },
+  { name: "api_key_hash", type: "BYTES" },
+  { name: "encrypted_api_key", type: "BYTES" },
+  { name: "created_at", type: "TIMESTAMP" },
+  { name: "expires_at", type: "TIMESTAMP" },
+  { name: "is_active", type: "BOOL" },
+  { name: "revoked_at", type: "TIMESTAMP" },
+  { name: "scopes", type: "ARRAY<STRING>" },
+];
+const REQUIRED = ["api_key_id", "tenant_id", "api_key_hash", "encrypted_api_key", "created_at", "is_active"];
+
+/** Puts an issued key into the tenant's api_keys table and tells the gateways: from then on it is in force. */
+export async function activateKey(deps: TenantServiceDeps, tenant: Tenant, key: KeyState): Promise<void> {
+  const { hash, encrypted } = key;
+  if (hash === null || encrypted === null) throw new RangeError(`key ${key.key_id} is not issued`);
+  await mergeKey(deps, tenant, key, "activate", {
+    api_key_hash: Buffer.from(hash).toString("base64"),
+    encrypted_api_key: Buffer.from(encrypted).toString("base64"),
+    expires_at: timestamp(key.expires_at),
+    is_active: true,
+    scopes: key.scopes,
+  });
+  const { key_id, scopes, created_at, expires_at } = key;
+  const { tenant_id, tenant_name } = tenant;
+  await deps.bus.append([
+    {
+      topic: "api-keys",
+      key: key_id,
+      value: encode({
+        type: "ApiKeyRecord",
+        key_id,
+        tenant_id,
+        tenant_name,
+        hash,
+        scopes,
+        created_at,
+        expires_at,
+      }),
+    },
+  ]);
+}
+
+/**
+ * Tells the gateways that a key is revoked, then marks it in the table. The order matters: the gateways refuse it
+ * even while the warehouse is away.
+ */
+export async function announceRevocation(
+  deps: TenantServiceDeps,
+  tenant: Tenant,
+  key: KeyState,
+): Promise<void> {
+  const { key_id, revoked_at } = key;
+  const { tenant_id } = tenant;
+  const value = encode({ type: "ApiKeyRevoked", key_id, tenant_id, revoked_at: revoked_at ?? 0 });
+  await deps.bus.append([{ topic: "api-keys", key: `${key_id}/revoked`, value }]);
+  await mergeKey(deps, tenant, key, "revoke", { is_active: false, revoked_at: timestamp(revoked_at) });
+}
+
+async function mergeKey(
+  deps: TenantServiceDeps,
+  tenant: Tenant,
+  key: KeyState,
+  purpose: "activate" | "revoke",
+  values: MergeJob["rows"][number],
+): Promise<void> {
+  const { warehouse } = deps;
+  const table = { dataset: tenant.tenant_name, table: "api_keys" };
+  const info = await warehouse.getTable(table);
+  // A dataset that is gone has no row to mark; a key that is to be stored waits until the table is there.
+  if (info === null && purpose === "revoke") return;
+  await runOnce(warehouse, `key_${key.key_id}_${info?.createdAt ?? 0}_${purpose}`, (jobId) =>
+    warehouse.submitMerge({
+      jobId,
+      table,
+      columns: COLUMNS,
+      keys: ["api_key_id"],
+      version: "revoked_at",
+      partition: "created_at",
+      required: REQUIRED,
+      rows: [
+        {
+          api_key_id: key.key_id,
+          tenant_id: tenant.tenant_name,
+          created_at: timestamp(key.created_at),
+          ...values,
+        },
+      ],
+      labels: { tenant: tenant.tenant_id },
+    }),
+  );
+}
+
+function timestamp(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,95 @@
+import {
+  decodeAs,
+  encode,
+  TENANT_COMMANDS_TYPES,
+  TENANT_EVENTS_TYPES,
+  TENANTS_TYPES,
+  type TenantCommandsMessage,
+  type TenantSnapshot,
+} from "@convergence/contracts";
+import { newKeyId } from "@convergence/keys";
+import type { Random } from "@convergence/runtime/random.ts";
+import {
+  decideDelivered,
+  decideIssueKey,
+  decideOnboard,
+  decideRevokeKey,
+  evolve,
+  type TenantEvent,
+  type TenantFact,
+  type TenantState,
+} from "@convergence/tenant";
+import type { Model } from "@convergence/writer";
+
+export type TenantModel = Model<TenantState, TenantEvent, TenantFact, TenantCommandsMessage>;
+
+/** A tenant's log: what its decisions are, and how its records read. */
+export function tenantModel(random: Random, defaultTier: string): TenantModel {
+  return {
+    group: "tenant-service",
+    inputs: ["tenant.commands"],
+    log: "tenant.events",
+    snapshots: "tenants",
+    initial: null,
+    readEvent: (bytes) => decodeAs(bytes, TENANT_EVENTS_TYPES),
+    readInput: (record) => decodeAs(record.value, TENANT_COMMANDS_TYPES),
+    tenantOf: (command) => command.meta.tenant_id,
+    decide: (tenant, command) => decide(tenant, command, random, defaultTier),
+    evolve,
+    stamp: (fact, meta) => ({ ...fact, meta }),
+    encode,
+    toSnapshot: (tenantId, { state, version, inputs }) =>
+      encode(toSnapshot(tenantId, state, version, inputs)),
+    fromSnapshot(bytes) {
+      const message = decodeAs(bytes, TENANTS_TYPES);
+      if (message.type === "Checkpoint") return message;
+      const { type: _, version, inputs, ...tenant } = message;
+      const offsets = Object.fromEntries(inputs.map(({ topic, offset }) => [topic, offset]));
+      const state = tenant.tenant_name === "" ? null : tenant;
+      return { tenantId: message.tenant_id, stream: { state, version, inputs: offsets } };
+    },
+  };
+}
+
+function decide(
+  tenant: TenantState,
+  command: TenantCommandsMessage,
+  random: Random,
+  tier: string,
+): TenantFact[] {
+  switch (command.type) {
+    case "OnboardTenant":
+      return decideOnboard(tenant, command, { keyId: newKeyId(random), runId: random.uuid(), tier });
+    case "IssueApiKey":
+      return decideIssueKey(tenant, command, newKeyId(random));
+    case "RevokeApiKey":
+      return decideRevokeKey(tenant, command);
+    case "ConfirmKeyDelivered":
+      return decideDelivered(tenant, command);
+  }
+}
+
+/** A tenant that only ever had commands refused has a version, but no name and no state. */
+function toSnapshot(
+  tenantId: string,
+  tenant: TenantState,
+  version: number,
+  inputs: Readonly<Record<string, number>>,
+): TenantSnapshot {
+  const nobody = {
+    tenant_name: "",
+    lifecycle: "ONBOARDING" as const,
+    tier: "",
+    created_at: 0,
+    updated_at: 0,
+    onboarding: null,
+    keys: [],
+  };
+  return {
+    type: "TenantSnapshot",
+    ...(tenant ?? nobody),
+    tenant_id: tenantId,
+    version,
+    inputs: Object.entries(inputs).map(([topic, offset]) => ({ topic, offset })),
+  };
+}

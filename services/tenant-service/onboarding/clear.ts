@@ -1,0 +1,38 @@
+import { encode } from "@convergence/contracts";
+import { METADATA_TABLES, type Tenant } from "@convergence/tenant";
+import type { TenantServiceDeps } from "../deps.ts";
+import type { RunWatch } from "../run-watch.ts";
+import { requireOurs } from "./provision.ts";
+
+/** Ends the tenant's open runs, then deletes what the force flags name. */
+export async function clear(
+  deps: TenantServiceDeps,
+  runs: RunWatch,
+  tenant: Tenant,
+  what: { dataset: boolean; tables: boolean },
+): Promise<void> {
+  const { warehouse } = deps;
+  const { tenant_name: dataset } = tenant;
+  await requireOurs(warehouse, tenant);
+  await cancelOpenRuns(deps, runs, tenant);
+  if (what.dataset) {
+    await warehouse.deleteDataset(dataset);
+    return;
+  }
+  if (what.tables && (await warehouse.getDataset(dataset)) !== null) {
+    await Promise.all(METADATA_TABLES.map((table) => warehouse.deleteTable({ dataset, table })));
+  }
+}
+
+async function cancelOpenRuns(deps: TenantServiceDeps, runs: RunWatch, { tenant_id }: Tenant): Promise<void> {
+  const { bus, clock, random, instance } = deps;
+  const command_id = random.uuid();
+  const cancelled = runs.cancelled(command_id);
+  const value = encode({
+    type: "CancelOpenRuns",
+    meta: { command_id, tenant_id, at: clock.now(), sent_by: instance, traceparent: null },
+    reason: "the tenant's dataset is being recreated",
+  });
+  await bus.append([{ topic: "run.commands", key: tenant_id, value }]);
+  await cancelled;
+}

@@ -1,0 +1,136 @@
+import type { Bus, BusRecord, View } from "@convergence/bus/port.ts";
+import {
+  decodeAs,
+  RUN_EVENTS_TYPES,
+  RUN_SNAPSHOTS_TYPES,
+  type RunEventsMessage,
+  UnreadableRecord,
+} from "@convergence/contracts";
+import { LogReader } from "@convergence/log";
+
+/** How a run ended. */
+export interface RunOutcome {
+  ok: boolean;
+  error: string | null;
+}
+
+/** How many outcomes of onboarding runs are kept for those who ask late. */
+const KEPT = 10_000;
+
+/**
+ * Follows run.events for the outcomes that onboardings wait for. Reads from pipeline-service's checkpoints on, which
+ * name the claim that counts there; for a wait that is older than that, from the start of the log.
+ */
+export class RunWatch {
+  readonly #bus: Bus;
+  readonly #readers = new Map<number, LogReader>();
+  readonly #startedAt = new Map<number, number>();
+  readonly #outcomes = new Map<string, RunOutcome>();
+  readonly #waiting = new Map<string, ((outcome: RunOutcome) => void)[]>();
+  readonly #cancelled = new Map<string, () => void>();
+  #view: View | undefined;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  async start(): Promise<void> {
+    const checkpoints = await this.#checkpoints();
+    for (const [partition, { offset, claim }] of checkpoints) {
+      this.#startedAt.set(partition, offset);
+      this.#readers.set(partition, new LogReader(claim));
+    }
+    const offsets = new Map([...checkpoints].map(([partition, { offset }]) => [partition, offset]));
+    await this.#read(new Map([["run.events", offsets]]));
+  }
+
+  async stop(): Promise<void> {
+    await this.#view?.stop();
+  }
+
+  /** Resolves with the run's outcome: an event of this partition at or after `offset`. */
+  finished(runId: string, partition: number, offset: number): Promise<RunOutcome> {
+    const known = this.#outcomes.get(runId);
+    if (known !== undefined) return Promise.resolve(known);
+    const outcome = new Promise<RunOutcome>((resolve) => {
+      this.#waiting.set(runId, [...(this.#waiting.get(runId) ?? []), resolve]);
+    });
+    if (offset < (this.#startedAt.get(partition) ?? 0)) void this.#restart();
+    return outcome;
+  }
+
+  /** Resolves when the command's outcome is read. To be called before it is sent. */
+  cancelled(commandId: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#cancelled.set(commandId, resolve);
+    });
+  }
+
+  async #restart(): Promise<void> {
+    await this.#view?.stop();
+    this.#startedAt.clear();
+    this.#readers.clear();
+    await this.#read("low");
+  }
+
+  async #read(from: "low" | ReadonlyMap<string, ReadonlyMap<number, number>>): Promise<void> {
+    this.#view = await this.#bus.view({ topics: ["run.events"], from }, (record) => this.#fold(record));
+  }
+
+  async #checkpoints(): Promise<Map<number, { offset: number; claim: number }>> {
+    const checkpoints = new Map<number, { offset: number; claim: number }>();
+    const view = await this.#bus.view({ topics: ["run.snapshots"], from: "low" }, (record) => {
+      if (record.value === null || !record.key.startsWith("checkpoint@")) return;
+      const message = decodeAs(record.value, RUN_SNAPSHOTS_TYPES);
+      if (message.type !== "Checkpoint") return;
+      const known = checkpoints.get(record.partition);
+      if (known === undefined || known.offset < message.offset) checkpoints.set(record.partition, message);
+    });
+    await view.caughtUp();
+    await view.stop();
+    return checkpoints;
+  }
+
+  #fold(record: BusRecord): void {
+    const reader = this.#readers.get(record.partition) ?? new LogReader();
+    this.#readers.set(record.partition, reader);
+    const event = readable(record);
+    if (event === undefined) return;
+    if (event.type === "Claimed") {
+      reader.read(record.offset, { kind: "claim", follows: event.follows });
+      return;
+    }
+    const { tenant_id: tenantId, epoch, version } = event.meta;
+    const verdict = reader.read(record.offset, { kind: "event", tenantId, epoch, version });
+    if (verdict === "counted" || verdict === "gap") this.#counted(event);
+  }
+
+  #counted(event: RunEventsMessage): void {
+    if (event.type === "RunFinished" && event.run.trigger_type === "onboarding") {
+      this.#settle(event.run.run_id, { ok: event.status === "COMPLETE", error: event.error_message });
+    } else if (event.type === "RunRejected") {
+      this.#settle(event.run_id, { ok: false, error: event.detail });
+    } else if (event.type === "OpenRunsCancelled") {
+      this.#cancelled.get(event.command_id)?.();
+      this.#cancelled.delete(event.command_id);
+    }
+  }
+
+  #settle(runId: string, outcome: RunOutcome): void {
+    this.#outcomes.set(runId, outcome);
+    const [oldest] = this.#outcomes.keys();
+    if (this.#outcomes.size > KEPT && oldest !== undefined) this.#outcomes.delete(oldest);
+    for (const resolve of this.#waiting.get(runId) ?? []) resolve(outcome);
+    this.#waiting.delete(runId);
+  }
+}
+
+/** What cannot be read is no outcome; the log's owner raises the alarm. */
+function readable(record: BusRecord): RunEventsMessage | undefined {
+  try {
+    return decodeAs(record.value, RUN_EVENTS_TYPES);
+  } catch (error) {
+    if (error instanceof UnreadableRecord) return undefined;
+    throw error;
+  }
+}
