@@ -40,7 +40,7 @@ export async function loadCatalogue(dir: string): Promise<Catalogue> {
     find: (provider, domain, name) => templates.get(keyOf({ provider, domain, name })),
     list: () => [...templates.values()],
     faultsOf: (provider, domain, name) => faults.get(keyOf({ provider, domain, name })) ?? [],
-    faults: [...faults.values(), misplaced].flat().sort((a, b) => compare(a.file, b.file) || 0),
+    faults: [...faults.values(), misplaced].flat().sort((a, b) => compare(a.file, b.file)),
   };
 }
 

@@ -129,7 +129,7 @@ function isDate(value: string): boolean {
 
 function isTimestamp(value: string): boolean {
   const match =
-    /^([0-9-]{10})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})$/.exec(value);
+    /^([0-9-]{10})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})$/.exec(value);
   if (match === null || !isDate(match[1] ?? "")) return false;
   const zone = match[4]?.toUpperCase() ?? "";
   return !Number.isNaN(Date.parse(`${match[1]}T${match[2]}${zone}`)) && !match[2]?.startsWith("24");
