@@ -1,0 +1,106 @@
+import type { PlannedStep, SubmitRun } from "@convergence/contracts";
+import {
+  type Catalogue,
+  type ParameterValues,
+  type Problem,
+  pipelineIdOf,
+  type ResolvedRun,
+  resolve,
+  resolveParameters,
+  type Template,
+} from "@convergence/pipeline";
+import type { Plan, Refusal } from "@convergence/run";
+import type { KnownTenant } from "./tenants.ts";
+
+/** Resolves what a SubmitRun asks for into the run's steps. Pure. */
+export function planRun(
+  command: SubmitRun,
+  tenant: KnownTenant | undefined,
+  catalogue: Pick<Catalogue, "find" | "faultsOf">,
+  project: string,
+): Plan {
+  if (tenant === undefined)
+    return refused(404, "tenant-not-found", "There is no such tenant: onboard it first.");
+  const mayRun = tenant.lifecycle === "ACTIVE" || command.trigger_type === "onboarding";
+  if (!mayRun)
+    return refused(409, "tenant-not-active", "The tenant is not active: finish its onboarding first.");
+  const template = catalogue.find(command.provider, command.domain, command.template);
+  if (template === undefined) return templateMissing(command, catalogue);
+  const body: Record<string, unknown> = JSON.parse(command.parameters);
+  const read = resolveParameters(template, body, command.meta.at);
+  if ("problems" in read) return invalid(read.problems);
+  const context = { tenantId: tenant.tenant_name, runId: command.run_id, project, values: read.values };
+  const resolved = resolve(template, context);
+  if ("problems" in resolved) return invalid(resolved.problems);
+  return {
+    ok: true,
+    run: head(command, tenant, template, resolved.ok, read.values),
+    steps: steps(resolved.ok),
+  };
+}
+
+function head(
+  command: SubmitRun,
+  tenant: KnownTenant,
+  template: Template,
+  resolved: ResolvedRun,
+  values: ParameterValues,
+): Extract<Plan, { ok: true }>["run"] {
+  return {
+    run_id: command.run_id,
+    tenant_name: tenant.tenant_name,
+    pipeline_id: resolved.pipelineId || pipelineIdOf(tenant.tenant_name, template),
+    provider: command.provider,
+    domain: command.domain,
+    template: command.template,
+    config_version: resolved.configVersion,
+    trigger_type: command.trigger_type,
+    trigger_by: command.trigger_by,
+    parameters: JSON.stringify(values),
+    run_date: runDate(template, values),
+  };
+}
+
+/** The run's date, where the template has a date of that name. */
+function runDate(template: Template, values: ParameterValues): string | null {
+  const isDate = template.parameters.some(({ name, type }) => name === "date" && type === "date");
+  return isDate && typeof values.date === "string" ? values.date : null;
+}
+
+function steps(resolved: ResolvedRun): PlannedStep[] {
+  return resolved.steps.map((step) => ({
+    step_id: step.stepId,
+    step_type: step.type,
+    on_failure: step.onFailure,
+    spec: JSON.stringify(step),
+  }));
+}
+
+function templateMissing(command: SubmitRun, catalogue: Pick<Catalogue, "faultsOf">): Plan {
+  const { provider, domain, template } = command;
+  const faults = catalogue.faultsOf(provider, domain, template);
+  const [first] = faults;
+  if (first === undefined) {
+    const detail = `There is no template ${provider}/${domain}/${template}: list the templates to see which there are.`;
+    return refused(404, "template-not-found", detail);
+  }
+  const problems = faults.map((fault) => ({
+    field: `${fault.file}:${fault.line}:${fault.column}`,
+    message: fault.message,
+  }));
+  return refused(
+    422,
+    "template-broken",
+    `The template has faults: mend it. First: ${first.message}`,
+    problems,
+  );
+}
+
+function invalid(problems: Problem[]): Plan {
+  const detail = "The run's variables do not fit the template: see errors.";
+  return refused(422, "invalid-parameters", detail, problems);
+}
+
+function refused(status: number, reason: string, detail: string, problems: Refusal["problems"] = []): Plan {
+  return { ok: false, refusal: { status, reason, detail, problems } };
+}

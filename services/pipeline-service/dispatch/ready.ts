@@ -1,0 +1,87 @@
+import type { StepHead } from "@convergence/contracts";
+import type { RunLane } from "../deps.ts";
+
+/** A step that may be handed out. */
+export interface ReadyStep {
+  lane: RunLane;
+  tenantId: string;
+  step: StepHead;
+  attempt: number;
+  try: number;
+  spec: string;
+  /** When it became ready, Unix milliseconds. */
+  since: number;
+}
+
+/** Names a step across runs. */
+export function stepKey(runId: string, index: number): string {
+  return `${runId}/${index}`;
+}
+
+/**
+ * The steps that wait for a slot, in a queue for each tenant; tenants take turns. No tenant's backlog stands before
+ * another's step.
+ */
+export class ReadySteps {
+  readonly #byTenant = new Map<string, ReadyStep[]>();
+  /** The steps that wait, each with its attempt. A step in a queue that is not here was withdrawn. */
+  readonly #waiting = new Map<string, number>();
+
+  /** How many steps wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many tenants have a step that waits. */
+  get tenants(): number {
+    return this.#byTenant.size;
+  }
+
+  add(ready: ReadyStep): void {
+    const key = keyOf(ready);
+    if (this.#waiting.get(key) === ready.attempt) return;
+    this.#waiting.set(key, ready.attempt);
+    const queue = this.#byTenant.get(ready.tenantId);
+    if (queue === undefined) this.#byTenant.set(ready.tenantId, [ready]);
+    else queue.push(ready);
+  }
+
+  /** Takes the next tenant's first step; tenants for whom `mayTake` is false are passed over this time. */
+  take(mayTake: (tenantId: string) => boolean): ReadyStep | undefined {
+    for (const [tenantId, queue] of this.#byTenant) {
+      if (!mayTake(tenantId)) continue;
+      const ready = this.#first(queue);
+      // Behind all others, for the next turn.
+      this.#byTenant.delete(tenantId);
+      if (queue.length > 0) this.#byTenant.set(tenantId, queue);
+      if (ready !== undefined) return ready;
+    }
+    return undefined;
+  }
+
+  #first(queue: ReadyStep[]): ReadyStep | undefined {
+    for (let ready = queue.shift(); ready !== undefined; ready = queue.shift()) {
+      const key = keyOf(ready);
+      if (this.#waiting.get(key) !== ready.attempt) continue;
+      this.#waiting.delete(key);
+      return ready;
+    }
+    return undefined;
+  }
+
+  /** The step is not to be handed out any more. */
+  withdraw(key: string): void {
+    this.#waiting.delete(key);
+  }
+
+  /** Withdraws the steps that `gone` is true for. */
+  withdrawAll(gone: (ready: ReadyStep) => boolean): void {
+    for (const queue of this.#byTenant.values()) {
+      for (const ready of queue) if (gone(ready)) this.#waiting.delete(keyOf(ready));
+    }
+  }
+}
+
+function keyOf({ step }: ReadyStep): string {
+  return stepKey(step.run_id, step.index);
+}

@@ -1,0 +1,91 @@
+import {
+  decodeAs,
+  encode,
+  RUN_COMMANDS_TYPES,
+  RUN_EVENTS_TYPES,
+  RUN_SNAPSHOTS_TYPES,
+  type RunCommandsMessage,
+  STEP_RESULTS_TYPES,
+  type StepResultsMessage,
+} from "@convergence/contracts";
+import {
+  decideCancelOpenRuns,
+  decideClaimed,
+  decideReported,
+  decideSubmit,
+  evolve,
+  noRuns,
+  type RunEvent,
+  type RunFact,
+  restoreRuns,
+  storeRuns,
+  type TenantRuns,
+} from "@convergence/run";
+import type { Model, Turn } from "@convergence/writer";
+import { planRun } from "./admission/plan.ts";
+import type { Tenants } from "./admission/tenants.ts";
+import type { PipelineServiceDeps } from "./deps.ts";
+
+/** What the run log's owner takes in. */
+export type RunInput = RunCommandsMessage | StepResultsMessage;
+
+export type RunModel = Model<TenantRuns, RunEvent, RunFact, RunInput>;
+
+/** A tenant's runs as a log: what its decisions are, and how its records read. */
+export function runModel(
+  tenants: Tenants,
+  { catalogue, project }: Pick<PipelineServiceDeps, "catalogue" | "project">,
+): RunModel {
+  return {
+    group: "pipeline-service",
+    inputs: ["run.commands", "step.results"],
+    log: "run.events",
+    snapshots: "run.snapshots",
+    initial: noRuns,
+    readEvent: (bytes) => decodeAs(bytes, RUN_EVENTS_TYPES),
+    readInput: (record) =>
+      decodeAs(record.value, record.topic === "run.commands" ? RUN_COMMANDS_TYPES : STEP_RESULTS_TYPES),
+    tenantOf: (input) => ("meta" in input ? input.meta.tenant_id : input.tenant_id),
+    decide(state, input, turn) {
+      switch (input.type) {
+        case "SubmitRun": {
+          const tenant = tenants.find(turn.tenantId);
+          if (mustWait(tenant, input.trigger_type, turn)) return "wait";
+          return decideSubmit(state, input, turn.now, () => planRun(input, tenant, catalogue, project));
+        }
+        case "CancelOpenRuns":
+          return decideCancelOpenRuns(state, input, turn.now);
+        case "StepClaimed":
+          return decideClaimed(state, input, turn.now);
+        case "StepReported":
+          return decideReported(state, input, turn.now);
+        case "LeaseRenewed":
+          return [];
+      }
+    },
+    evolve,
+    stamp: (fact, meta) => ({ ...fact, meta }),
+    encode,
+    toSnapshot: (tenantId, { state, version, inputs }) =>
+      encode({
+        type: "TenantRunsSnapshot",
+        tenant_id: tenantId,
+        version,
+        inputs: Object.entries(inputs).map(([topic, offset]) => ({ topic, offset })),
+        ...storeRuns(state),
+      }),
+    fromSnapshot(bytes) {
+      const message = decodeAs(bytes, RUN_SNAPSHOTS_TYPES);
+      if (message.type === "Checkpoint") return message;
+      const inputs = Object.fromEntries(message.inputs.map(({ topic, offset }) => [topic, offset]));
+      const stream = { state: restoreRuns(message), version: message.version, inputs };
+      return { tenantId: message.tenant_id, stream };
+    },
+  };
+}
+
+/** A tenant that is not known yet, or not yet as active, may be known once the `tenants` topic has caught up. */
+function mustWait(tenant: ReturnType<Tenants["find"]>, trigger: string, turn: Turn): boolean {
+  if (turn.waited) return false;
+  return tenant === undefined || (tenant.lifecycle !== "ACTIVE" && trigger !== "onboarding");
+}

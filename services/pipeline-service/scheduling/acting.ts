@@ -1,0 +1,103 @@
+import { decideLeaseExpired, type Run, type RunEvent, type RunFact, type TenantRuns } from "@convergence/run";
+import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
+import type { Acts, Input, Stream } from "@convergence/writer";
+import type { Tenants } from "../admission/tenants.ts";
+import type { PipelineServiceDeps, RunLane } from "../deps.ts";
+import { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { RunInput } from "../model.ts";
+
+/** What follows from a run's folded state: which steps are handed out, renewed, given back. */
+export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
+  readonly dispatcher: Dispatcher;
+  readonly #tenants: Tenants;
+  readonly #count: (event: RunEvent) => void;
+
+  constructor(deps: PipelineServiceDeps, tenants: Tenants) {
+    this.#tenants = tenants;
+    this.#count = counting(deps);
+    this.dispatcher = new Dispatcher(deps, ({ lane, tenantId, step, attempt }) =>
+      lane.propose(tenantId, (state) =>
+        decideLeaseExpired(state, { runId: step.run_id, index: step.index, attempt }),
+      ),
+    );
+  }
+
+  gained(lane: RunLane): void {
+    for (const [tenantId, { state }] of lane.streams) {
+      for (const run of state.runs.values()) this.dispatcher.offer(lane, tenantId, run);
+    }
+  }
+
+  folded(lane: RunLane, event: RunEvent, { state }: Stream<TenantRuns>): void {
+    this.#count(event);
+    const { tenant_id: tenantId } = event.meta;
+    switch (event.type) {
+      case "RunAccepted":
+        this.#offer(lane, tenantId, state.runs.get(event.run.run_id));
+        break;
+      case "StepStarted":
+        this.dispatcher.renew(event.step.run_id, event.step.index, event.attempt);
+        break;
+      case "StepReissued":
+        this.dispatcher.over(event.step.run_id, event.step.index);
+        this.#offer(lane, tenantId, state.runs.get(event.step.run_id));
+        break;
+      case "StepFinished":
+        this.dispatcher.over(event.step.run_id, event.step.index);
+        this.#offer(lane, tenantId, state.runs.get(event.step.run_id));
+        break;
+      case "RunFinished":
+      case "RunRejected":
+      case "RunRepeated":
+      case "OpenRunsCancelled":
+        break;
+    }
+  }
+
+  handled(_lane: RunLane, input: Input | RunInput): void {
+    if (!("run_id" in input) || !("attempt" in input)) return;
+    this.dispatcher.renew(input.run_id, input.index, input.attempt);
+  }
+
+  waiting(lane: RunLane, tenantId: string): void {
+    void this.#tenants
+      .caughtUp()
+      .catch(() => undefined)
+      .then(() => lane.release(tenantId));
+  }
+
+  lost(partition: number): void {
+    this.dispatcher.forget(partition);
+  }
+
+  #offer(lane: RunLane, tenantId: string, run: Run | undefined): void {
+    if (run !== undefined) this.dispatcher.offer(lane, tenantId, run);
+  }
+}
+
+function counting({ metrics }: PipelineServiceDeps): (event: RunEvent) => void {
+  const labels = ["provider", "domain", "template", "outcome"] as const;
+  const runs = metrics.counter("convergence_runs_total", "Runs that ended, by outcome", labels);
+  const duration = metrics.histogram(
+    "convergence_run_duration_seconds",
+    "From a run's acceptance to its end",
+    LATENCY_SECONDS,
+    ["provider", "domain", "template"],
+  );
+  const steps = metrics.counter("convergence_steps_total", "Steps that ended, by type and outcome", [
+    "type",
+    "outcome",
+  ]);
+  const rejected = metrics.counter("convergence_runs_rejected_total", "Runs refused, by reason", ["reason"]);
+  return (event) => {
+    if (event.type === "RunFinished") {
+      const { provider, domain, template, accepted_at } = event.run;
+      runs.inc({ provider, domain, template, outcome: event.status });
+      duration.observe({ provider, domain, template }, (event.finished_at - accepted_at) / 1000);
+    } else if (event.type === "StepFinished") {
+      steps.inc({ type: event.step.step_type, outcome: event.status });
+    } else if (event.type === "RunRejected") {
+      rejected.inc({ reason: event.reason });
+    }
+  };
+}

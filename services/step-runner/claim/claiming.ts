@@ -1,0 +1,148 @@
+import type { BusRecord, Running } from "@convergence/bus/port.ts";
+import { decodeAs, encode, STEP_TASKS_TYPES, type StepTask } from "@convergence/contracts";
+import { every, type Timer } from "@convergence/runtime/clock.ts";
+import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
+import type { StepRunnerDeps } from "../deps.ts";
+import { execute, type StepOutcome } from "./execute.ts";
+import { Results } from "./results.ts";
+
+/** A runner says that it is there so often, in milliseconds: three times before it is taken for gone. */
+const ANNOUNCE_MS = 5_000;
+
+/**
+ * Takes tasks, claims them by lease, executes and reports them. The task's offset is committed at once, so that a
+ * rebalance hands out nothing that is in flight: a runner that dies is noticed by its lease.
+ */
+export class Claiming {
+  readonly #deps: StepRunnerDeps;
+  readonly #results: Results;
+  readonly #active = new Map<StepTask, { renewAt: number }>();
+  readonly #queueSeconds;
+  #partitions: number[] = [];
+  #timers: Timer[] = [];
+  #running: Running | undefined;
+
+  constructor(deps: StepRunnerDeps) {
+    this.#deps = deps;
+    this.#results = new Results(deps);
+    this.#queueSeconds = deps.metrics.histogram(
+      "convergence_step_task_wait_seconds",
+      "From a task's issue to its claim",
+      LATENCY_SECONDS,
+    );
+  }
+
+  async start(): Promise<Running> {
+    const { bus, clock, instance } = this.#deps;
+    this.#running = await bus.work(
+      {
+        group: "step-runner",
+        topic: "step.tasks",
+        member: instance,
+        assigned: (partitions) => {
+          this.#partitions = partitions.map(({ partition }) => partition);
+          void this.#announce();
+        },
+      },
+      (record, done) => this.#take(record, done),
+    );
+    this.#timers = [
+      every(clock, ANNOUNCE_MS, () => void this.#announce()),
+      every(clock, 1_000, () => this.#renew()),
+    ];
+    return this.#running;
+  }
+
+  /** Takes no more tasks, waits for what is in flight at most `graceMs`, and says that it is gone. */
+  async stop(graceMs: number): Promise<void> {
+    const { bus, clock, instance } = this.#deps;
+    await this.#running?.stop();
+    await bus.append([{ topic: "runners", key: instance, value: null }]).catch(() => undefined);
+    const deadline = clock.now() + graceMs;
+    while (this.#active.size > 0 && clock.now() < deadline) {
+      await new Promise<void>((resolve) => {
+        clock.after(20, resolve);
+      });
+    }
+    for (const timer of this.#timers) timer.clear();
+    if (this.#active.size === 0) await this.#results.flushed();
+  }
+
+  async #announce(): Promise<void> {
+    const { bus, clock, instance, slots, log } = this.#deps;
+    const value = encode({
+      type: "RunnerAnnounced",
+      runner: instance,
+      slots,
+      partitions: this.#partitions,
+      at: clock.now(),
+    });
+    try {
+      await bus.append([{ topic: "runners", key: instance, value }]);
+    } catch (error) {
+      log.warn({ error: String(error) }, "could not announce the runner; it is announced again");
+    }
+  }
+
+  #take(record: BusRecord, done: () => void): void {
+    let task: StepTask;
+    try {
+      task = decodeAs(record.value, STEP_TASKS_TYPES);
+    } catch (error) {
+      void this.#deadLetter(record, error, done);
+      return;
+    }
+    done();
+    void this.#run(task);
+  }
+
+  async #deadLetter(record: BusRecord, error: unknown, done: () => void): Promise<void> {
+    try {
+      await this.#deps.bus.dead(record, error);
+      done();
+    } catch {
+      this.#deps.clock.after(100, () => void this.#deadLetter(record, error, done));
+    }
+  }
+
+  async #run(task: StepTask): Promise<void> {
+    const { clock, instance } = this.#deps;
+    const now = clock.now();
+    this.#queueSeconds.observe(Math.max(0, now - task.issued_at) / 1000);
+    this.#active.set(task, { renewAt: now + task.lease_ms / 3 });
+    this.#results.send({ type: "StepClaimed", ...attemptOf(task), runner: instance, at: now });
+    const outcome = await execute(task, this.#deps);
+    this.#active.delete(task);
+    this.#report(task, outcome);
+  }
+
+  #report(task: StepTask, outcome: StepOutcome): void {
+    const result = outcome.ok ? outcome.result : null;
+    this.#results.send({
+      type: "StepReported",
+      ...attemptOf(task),
+      runner: this.#deps.instance,
+      ok: outcome.ok,
+      retryable: !outcome.ok && outcome.retryable,
+      finished_at: this.#deps.clock.now(),
+      rows_processed: result?.rows ?? null,
+      bytes_processed: result?.bytes ?? null,
+      error_message: outcome.ok ? null : outcome.message,
+      metadata: result === null || result.metadata === null ? null : JSON.stringify(result.metadata),
+    });
+  }
+
+  #renew(): void {
+    const { clock, instance } = this.#deps;
+    const now = clock.now();
+    for (const [task, lease] of this.#active) {
+      if (lease.renewAt > now) continue;
+      lease.renewAt = now + task.lease_ms / 3;
+      this.#results.send({ type: "LeaseRenewed", ...attemptOf(task), runner: instance, at: now });
+    }
+  }
+}
+
+function attemptOf({ tenant_id, step, attempt }: StepTask) {
+  return { tenant_id, run_id: step.run_id, index: step.index, attempt };
+}

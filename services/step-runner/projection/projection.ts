@@ -1,0 +1,145 @@
+import type { BusRecord, Done, Running } from "@convergence/bus/port.ts";
+import { decodeAs, RUN_EVENTS_TYPES, type RunEventsMessage } from "@convergence/contracts";
+import { LogReader } from "@convergence/log";
+import type { Timer } from "@convergence/runtime/clock.ts";
+import type { StepRunnerDeps } from "../deps.ts";
+import { type ProjectedRow, rowsOf } from "./rows.ts";
+import { TableQueue } from "./table-queue.ts";
+
+/** How many events may wait to be written before reading pauses. */
+const MAX_WAITING = 50_000;
+
+/**
+ * Projects run and step state from run.events into each tenant's pipeline_runs and step_logs. An offset is committed
+ * once its rows are written, with the claim that counts there. A table that cannot be written holds back only
+ * itself.
+ */
+export class Projection {
+  readonly #deps: StepRunnerDeps;
+  readonly #readers = new Map<number, LogReader>();
+  readonly #queues = new Map<string, TableQueue>();
+  readonly #dirty = new Set<TableQueue>();
+  #timer: Timer | undefined;
+  #running: Running | undefined;
+  readonly #lag;
+
+  constructor(deps: StepRunnerDeps) {
+    this.#deps = deps;
+    this.#lag = deps.metrics.gauge(
+      "convergence_projection_lag_seconds",
+      "Age of the last event taken up for projection",
+      ["instance"],
+    );
+  }
+
+  async start(): Promise<Running> {
+    const { bus, instance } = this.#deps;
+    this.#running = await bus.work(
+      {
+        group: "projection",
+        topic: "run.events",
+        member: instance,
+        maxInFlight: MAX_WAITING,
+        assigned: (partitions) => this.#assigned(partitions),
+      },
+      (record, done) => this.#take(record, done),
+    );
+    return this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.clear();
+    const flushes = [...this.#dirty].map((queue) => queue.flush());
+    await Promise.race([Promise.all(flushes), this.#afterGrace()]);
+    for (const queue of this.#queues.values()) queue.stop();
+    await this.#running?.stop();
+  }
+
+  #afterGrace(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#deps.clock.after(3_000, resolve);
+    });
+  }
+
+  #assigned(partitions: { partition: number; note: string | null }[]): void {
+    const owned = new Set(partitions.map(({ partition }) => partition));
+    for (const partition of [...this.#readers.keys()]) if (!owned.has(partition)) this.#forget(partition);
+    for (const { partition, note } of partitions) {
+      if (!this.#readers.has(partition))
+        this.#readers.set(partition, new LogReader(note === null ? -1 : Number(note)));
+    }
+  }
+
+  #forget(partition: number): void {
+    this.#readers.delete(partition);
+    for (const [name, queue] of [...this.#queues]) {
+      if (!name.startsWith(`${partition}|`)) continue;
+      queue.stop();
+      this.#queues.delete(name);
+      this.#dirty.delete(queue);
+    }
+  }
+
+  #take(record: BusRecord, done: Done): void {
+    let event: RunEventsMessage;
+    try {
+      event = decodeAs(record.value, RUN_EVENTS_TYPES);
+    } catch (error) {
+      void this.#deadLetter(record, error, done);
+      return;
+    }
+    const reader = this.#readers.get(record.partition) ?? new LogReader();
+    this.#readers.set(record.partition, reader);
+    const rows = countedRows(reader, record, event);
+    const note = String(reader.claim);
+    this.#lag.set(
+      { instance: this.#deps.instance },
+      Math.max(0, this.#deps.clock.now() - record.time) / 1000,
+    );
+    if (rows.length === 0) {
+      done(note);
+      return;
+    }
+    let left = rows.length;
+    const written = () => {
+      left -= 1;
+      if (left === 0) done(note);
+    };
+    for (const row of rows)
+      this.#queue(record, row).add({ offset: record.offset, key: row.key, row: row.row, written });
+    this.#timer ??= this.#deps.clock.after(this.#deps.flushMs, () => this.#flush());
+  }
+
+  #queue({ partition }: BusRecord, { dataset, table }: ProjectedRow): TableQueue {
+    const name = `${partition}|${dataset}|${table}`;
+    const queue = this.#queues.get(name) ?? new TableQueue(this.#deps, { dataset, table }, partition);
+    this.#queues.set(name, queue);
+    this.#dirty.add(queue);
+    return queue;
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    for (const queue of this.#dirty) void queue.flush();
+    this.#dirty.clear();
+  }
+
+  async #deadLetter(record: BusRecord, error: unknown, done: Done): Promise<void> {
+    try {
+      await this.#deps.bus.dead(record, error);
+      done(String(this.#readers.get(record.partition)?.claim ?? -1));
+    } catch {
+      this.#deps.clock.after(100, () => void this.#deadLetter(record, error, done));
+    }
+  }
+}
+
+function countedRows(reader: LogReader, record: BusRecord, event: RunEventsMessage): ProjectedRow[] {
+  if (event.type === "Claimed") {
+    reader.read(record.offset, { kind: "claim", follows: event.follows });
+    return [];
+  }
+  const { tenant_id: tenantId, epoch, version } = event.meta;
+  const verdict = reader.read(record.offset, { kind: "event", tenantId, epoch, version });
+  return verdict === "counted" ? rowsOf(event) : [];
+}

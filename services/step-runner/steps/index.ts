@@ -1,0 +1,19 @@
+import type { ResolvedStep } from "@convergence/pipeline";
+import { bigqueryQuery } from "./bigquery-query.ts";
+import { datasetCheck } from "./dataset-check.ts";
+import { noop } from "./noop.ts";
+import type { StepContext, StepResult } from "./step-type.ts";
+
+export { type StepContext, StepFailed, type StepResult } from "./step-type.ts";
+
+/** Executes a step by its type: the one place where a type meets its executor. */
+export function executeStep(step: ResolvedStep, context: StepContext): Promise<StepResult> {
+  switch (step.type) {
+    case "bigquery_query":
+      return bigqueryQuery(step, context);
+    case "dataset_check":
+      return datasetCheck(step, context);
+    case "noop":
+      return noop(step, context);
+  }
+}

@@ -1,0 +1,37 @@
+import type { StepTask } from "@convergence/contracts";
+import type { ResolvedStep } from "@convergence/pipeline";
+import type { Clock } from "@convergence/runtime/clock.ts";
+import type { Warehouse } from "@convergence/warehouse/port.ts";
+
+/** What a step did. */
+export interface StepResult {
+  /** Rows that this step wrote or checked. */
+  rows: number | null;
+  bytes: number | null;
+  metadata: Record<string, string | number | boolean | null> | null;
+}
+
+export const NOTHING_DONE: StepResult = { rows: null, bytes: null, metadata: null };
+
+/** What a step is executed with. */
+export interface StepContext {
+  task: StepTask;
+  warehouse: Warehouse;
+  clock: Clock;
+}
+
+/** Executes one type of step. Executing an attempt again must do its effect once. @throws StepFailed */
+export type StepType<T extends ResolvedStep["type"]> = (
+  step: Extract<ResolvedStep, { type: T }>,
+  context: StepContext,
+) => Promise<StepResult>;
+
+/** The step failed. `retryable` only where it is known to have had no effect and another try may succeed. */
+export class StepFailed extends Error {
+  override readonly name = "StepFailed";
+  readonly retryable: boolean;
+  constructor(message: string, retryable = false) {
+    super(message);
+    this.retryable = retryable;
+  }
+}
