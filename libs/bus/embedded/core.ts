@@ -64,9 +64,9 @@ export class Core {
   /** Appends for a client, with what faults the simulator wants. */
   async append(client: Client, records: readonly OutRecord[]): Promise<Offset[]> {
     const addressed = records.map((record) => this.#address(record));
+    this.reach(client);
     const { beforeAppend, appendDelayMs, ackDelayMs } = this.#faults;
     if (!beforeAppend && !appendDelayMs && !ackDelayMs) return this.appender.append(addressed);
-    this.reach(client);
     const fault = beforeAppend?.(records, client.name) ?? "ok";
     await this.#delay(appendDelayMs?.(client.name) ?? 0);
     if (fault === "fail") throw new BusUnavailable("the append failed");
