@@ -55,7 +55,8 @@ export class EmbeddedView implements View, Participant {
   }
 
   stop(): Promise<void> {
-    return this.#over ? Promise.resolve() : this.#client.through(async () => this.#end());
+    const over = this.#over && !this.#client.dropped;
+    return over ? Promise.resolve() : this.#client.through(async () => this.#end());
   }
 
   resumed(): void {}
