@@ -54,7 +54,7 @@ const PRIMITIVES: Record<string, string> = {
   long: "number",
   int: "number",
   boolean: "boolean",
-  bytes: "Uint8Array",
+  bytes: "Buffer",
   null: "null",
 };
 

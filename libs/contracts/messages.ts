@@ -89,7 +89,7 @@ export interface ReplyTo {
   /** The gateway instance: key of tenant.replies. */
   gateway: string;
   /** That process's ephemeral sealing key. */
-  public_key: Uint8Array;
+  public_key: Buffer;
 }
 
 /** Command: end all open runs of a tenant (its dataset is about to be recreated). */
@@ -377,7 +377,7 @@ export interface ApiKeyRecord {
   key_id: string;
   tenant_id: string;
   tenant_name: string;
-  hash: Uint8Array;
+  hash: Buffer;
   scopes: string[];
   created_at: number;
   expires_at: number | null;
@@ -437,9 +437,9 @@ export interface KeyIssued {
   meta: EventMeta;
   key_id: string;
   /** SHA-256 of the key. */
-  hash: Uint8Array;
+  hash: Buffer;
   /** The key under the platform's key-encryption key. */
-  encrypted: Uint8Array;
+  encrypted: Buffer;
   scopes: string[];
   expires_at: number | null;
 }
@@ -480,9 +480,9 @@ export interface KeyRevoked {
 export interface KeyState {
   key_id: string;
   phase: KeyPhase;
-  hash: Uint8Array | null;
+  hash: Buffer | null;
   /** Kept until the key is delivered. */
-  encrypted: Uint8Array | null;
+  encrypted: Buffer | null;
   scopes: string[];
   created_at: number;
   expires_at: number | null;
@@ -616,7 +616,7 @@ export interface TenantReply {
   body: string | null;
   key_id: string | null;
   /** The API key, sealed to that gateway's process. */
-  sealed_key: Uint8Array | null;
+  sealed_key: Buffer | null;
 }
 
 /** A tenant as of a version: tenant-service's snapshot, and what the others know of it. */

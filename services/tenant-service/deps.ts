@@ -18,7 +18,7 @@ export interface TenantServiceDeps {
   instance: string;
   log: WriterLog;
   /** Shapes of the five tables of a tenant's dataset, and of the platform's `tenants`, by name. */
-  tableShapes: ReadonlyMap<string, TableShape>;
+  tableShapes: Readonly<Record<string, TableShape>>;
   /** Dataset of the platform's own tables. */
   platformDataset: string;
   /** Subscription tier of a new tenant. */

@@ -50,7 +50,11 @@ async function replyWithKey(
   if (encrypted === undefined || encrypted === null) return; // Delivered meanwhile: there is nothing to answer.
   const text = await deps.keys.decrypt(encrypted, keyAad(tenant.tenant_id, keyId));
   const sealed_key = await deps.sealing.seal(text, pending.reply_to.public_key, keyId);
-  await reply(deps, pending.command_id, pending.reply_to, { ...answer, key_id: keyId, sealed_key });
+  await reply(deps, pending.command_id, pending.reply_to, {
+    ...answer,
+    key_id: keyId,
+    sealed_key: Buffer.from(sealed_key),
+  });
 }
 
 /** Answers one command. */

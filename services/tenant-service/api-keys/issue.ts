@@ -13,8 +13,8 @@ export async function issueKey(
   { keys, random }: TenantServiceDeps,
   tenant: Tenant,
   key: KeyState,
-): Promise<{ hash: Uint8Array; encrypted: Uint8Array }> {
+): Promise<{ hash: Buffer; encrypted: Buffer }> {
   const text = newApiKey(tenant.tenant_name, random);
   const encrypted = await keys.encrypt(Buffer.from(text, "utf8"), keyAad(tenant.tenant_id, key.key_id));
-  return { hash: hashApiKey(text), encrypted };
+  return { hash: Buffer.from(hashApiKey(text)), encrypted: Buffer.from(encrypted) };
 }

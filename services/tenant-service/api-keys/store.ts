@@ -21,13 +21,8 @@ const REQUIRED = ["api_key_id", "tenant_id", "api_key_hash", "encrypted_api_key"
 export async function activateKey(deps: TenantServiceDeps, tenant: Tenant, key: KeyState): Promise<void> {
   const { hash, encrypted } = key;
   if (hash === null || encrypted === null) throw new RangeError(`key ${key.key_id} is not issued`);
-  await mergeKey(deps, tenant, key, "activate", {
-    api_key_hash: Buffer.from(hash).toString("base64"),
-    encrypted_api_key: Buffer.from(encrypted).toString("base64"),
-    expires_at: timestamp(key.expires_at),
-    is_active: true,
-    scopes: key.scopes,
-  });
+  // A row that is there already stays: it may be marked as revoked by now.
+  await mergeKey(deps, tenant, key, { purpose: "activate", version: "created_at" }, { is_active: true });
   const { key_id, scopes, created_at, expires_at } = key;
   const { tenant_id, tenant_name } = tenant;
   await deps.bus.append([
@@ -61,14 +56,20 @@ export async function announceRevocation(
   const { tenant_id } = tenant;
   const value = encode({ type: "ApiKeyRevoked", key_id, tenant_id, revoked_at: revoked_at ?? 0 });
   await deps.bus.append([{ topic: "api-keys", key: `${key_id}/revoked`, value }]);
-  await mergeKey(deps, tenant, key, "revoke", { is_active: false, revoked_at: timestamp(revoked_at) });
+  await mergeKey(
+    deps,
+    tenant,
+    key,
+    { purpose: "revoke", version: "revoked_at" },
+    { is_active: false, revoked_at: timestamp(revoked_at) },
+  );
 }
 
 async function mergeKey(
   deps: TenantServiceDeps,
   tenant: Tenant,
   key: KeyState,
-  purpose: "activate" | "revoke",
+  { purpose, version }: { purpose: "activate" | "revoke"; version: string },
   values: MergeJob["rows"][number],
 ): Promise<void> {
   const { warehouse } = deps;
@@ -82,14 +83,18 @@ async function mergeKey(
       table,
       columns: COLUMNS,
       keys: ["api_key_id"],
-      version: "revoked_at",
+      version,
       partition: "created_at",
       required: REQUIRED,
       rows: [
         {
           api_key_id: key.key_id,
           tenant_id: tenant.tenant_name,
+          api_key_hash: base64(key.hash),
+          encrypted_api_key: base64(key.encrypted),
           created_at: timestamp(key.created_at),
+          expires_at: timestamp(key.expires_at),
+          scopes: key.scopes,
           ...values,
         },
       ],
@@ -100,4 +105,8 @@ async function mergeKey(
 
 function timestamp(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
+}
+
+function base64(bytes: Buffer | null): string | undefined {
+  return bytes?.toString("base64");
 }

@@ -93,7 +93,7 @@ export async function recordTenant(deps: TenantServiceDeps, tenant: Tenant, vers
 }
 
 function shapeOf({ tableShapes }: TenantServiceDeps, table: string): TableShape {
-  const shape = tableShapes.get(table);
+  const shape = tableShapes[table];
   if (shape === undefined) throw new Error(`no shape for table ${table}: see configs/metadata/schemas`);
   return shape;
 }
