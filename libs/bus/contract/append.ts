@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { partitionFor } from "../partitioner.ts";
 import { type BusRecord, BusUnavailable, MAX_RECORD_BYTES } from "../port.ts";
-import { type Bench, type BusHarness, openBench, range, text, textOf, topic } from "./harness.ts";
+import { type BusHarness, type Fixture, openFixture, range, text, textOf, topic } from "./harness.ts";
 
 /** What append, dead, ends and mark promise. */
 export function appendContract(harness: BusHarness): void {
   test("records of a key stay in order, in the partition that murmur2 gives the key", async (t) => {
     const log = topic("log", 6);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     const keys = range(20, (i) => `tenant_${i}`);
     const offsets = new Map<string, number[]>();
     for (const n of range(5, (i) => i)) {
@@ -36,7 +36,7 @@ export function appendContract(harness: BusHarness): void {
 
   test("a named partition goes before the key's, and one call keeps its order there", async (t) => {
     const log = topic("log", 4);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     await bus.append(range(200, (i) => text(log.name, `k${i}`, String(i), 2)));
     const records = await readAll(bus, log.name);
     assert.deepEqual(new Set(records.map(({ partition }) => partition)), new Set([2]));
@@ -45,7 +45,7 @@ export function appendContract(harness: BusHarness): void {
 
   test("keys, headers and values come back as they were sent", async (t) => {
     const log = topic("log", 1);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     const before = Date.now();
     const big = Buffer.alloc(500_000, "0123456789abcdef");
     await bus.append([
@@ -65,12 +65,12 @@ export function appendContract(harness: BusHarness): void {
 
   test("appends at the same time are all stored, each under an offset of its own", async (t) => {
     const log = topic("log", 3);
-    const bench = await openBench(t, harness, [log]);
-    const buses = [bench.bus, await bench.connect()];
+    const fixture = await openFixture(t, harness, [log]);
+    const buses = [fixture.bus, await fixture.connect()];
     const answers = await Promise.all(
-      range(500, (i) => (buses[i % 2] ?? bench.bus).append([text(log.name, `k${i}`, String(i))])),
+      range(500, (i) => (buses[i % 2] ?? fixture.bus).append([text(log.name, `k${i}`, String(i))])),
     );
-    const records = await readAll(bench.bus, log.name);
+    const records = await readAll(fixture.bus, log.name);
     assert.deepEqual(new Set(records.map(textOf)), new Set(range(500, String)));
     const places = new Set(records.map(({ partition, offset }) => `${partition}/${offset}`));
     assert.equal(places.size, records.length);
@@ -81,7 +81,7 @@ export function appendContract(harness: BusHarness): void {
 
   test("what cannot be stored is refused before anything is", async (t) => {
     const log = topic("log", 2);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     const good = text(log.name, "k", "v");
     await assert.rejects(bus.append([good, text("no-such-topic", "k", "v")]), TypeError);
     await assert.rejects(bus.append([good, text(log.name, "k", "v", 2)]), TypeError);
@@ -95,7 +95,7 @@ export function appendContract(harness: BusHarness): void {
 
   test("the end of a partition is behind its last record", async (t) => {
     const log = topic("log", 2);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     const fresh = await bus.ends(log.name);
     assert.deepEqual([...fresh.keys()].sort(), [0, 1]);
     for (const { low, end } of fresh.values()) assert.equal(low, end);
@@ -108,14 +108,14 @@ export function appendContract(harness: BusHarness): void {
 
   test("a mark names what stands before an offset", async (t) => {
     const log = topic("log", 2);
-    const bench = await openBench(t, harness, [log]);
-    const { bus } = bench;
+    const fixture = await openFixture(t, harness, [log]);
+    const { bus } = fixture;
     assert.equal(await bus.mark(log.name, 0, 0), null);
     const [first = -1] = await bus.append([text(log.name, "k", "a", 0)]);
     const mark = await bus.mark(log.name, 0, first + 1);
     assert.ok(mark);
     const [second = -1] = await bus.append([text(log.name, "k", "a", 0)]);
-    const other = await bench.connect();
+    const other = await fixture.connect();
     assert.equal(await other.mark(log.name, 0, first + 1), mark, "later records change nothing");
     assert.notEqual(await bus.mark(log.name, 0, second + 1), mark, "another record, another mark");
     assert.equal(await bus.mark(log.name, 0, second + 1_000), await bus.mark(log.name, 0, second + 1));
@@ -125,7 +125,7 @@ export function appendContract(harness: BusHarness): void {
   test("a dead letter keeps the record, its origin and the error's message", async (t) => {
     const log = topic("log", 3);
     const dlq = { ...log, name: `${log.name}.dlq` };
-    const { bus } = await openBench(t, harness, [log, dlq]);
+    const { bus } = await openFixture(t, harness, [log, dlq]);
     const headers = { traceparent: "00-ab-cd-01" };
     await bus.append([{ ...text(log.name, "tenant_1", "poison"), headers }]);
     const [record] = await readAll(bus, log.name);
@@ -147,7 +147,7 @@ export function appendContract(harness: BusHarness): void {
 
   test("a closed bus refuses everything", async (t) => {
     const log = topic("log", 1);
-    const { connect } = await openBench(t, harness, [log]);
+    const { connect } = await openFixture(t, harness, [log]);
     const bus = await connect();
     await bus.append([text(log.name, "k", "v")]);
     await bus.close();
@@ -163,7 +163,7 @@ export function appendContract(harness: BusHarness): void {
 }
 
 /** All that a topic holds now, in the order in which a view folds it. */
-export async function readAll(bus: Bench["bus"], topicName: string): Promise<BusRecord[]> {
+export async function readAll(bus: Fixture["bus"], topicName: string): Promise<BusRecord[]> {
   const records: BusRecord[] = [];
   const view = await bus.view({ topics: [topicName], from: "low" }, (record) => records.push(record));
   assert.equal(await view.caughtUp(), true);

@@ -24,7 +24,7 @@ export interface BusHarness {
 }
 
 /** What one test works with. */
-export interface Bench {
+export interface Fixture {
   harness: BusHarness;
   /** The first connection. */
   bus: Bus;
@@ -34,11 +34,11 @@ export interface Bench {
 }
 
 /** Opens a bus for one test, closed when the test ends. */
-export async function openBench(
+export async function openFixture(
   t: TestContext,
   harness: BusHarness,
   topics: readonly TopicSpec[],
-): Promise<Bench> {
+): Promise<Fixture> {
   const underTest = await harness.open(topics);
   t.after(() => underTest.close());
   const connect = () => underTest.connect();

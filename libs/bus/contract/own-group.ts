@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LaneLost } from "../port.ts";
-import { type Bench, type BusHarness, openBench, range, text, textOf, topic, unique } from "./harness.ts";
+import { type BusHarness, type Fixture, openFixture, range, text, textOf, topic, unique } from "./harness.ts";
 import { type OwnerUnderTest, own, ownership } from "./lane-recorder.ts";
 
 /** What owners are promised as a group: sharing, handing over, guards. */
 export function ownGroupContract(harness: BusHarness): void {
   test("a leaving owner's lanes go to the other, restored", async (t) => {
     const topics = ownership(4);
-    const { bus, connect, until } = await openBench(t, harness, topics.specs);
+    const { bus, connect, until } = await openFixture(t, harness, topics.specs);
     const a = await own(bus, topics, "a");
     const b = await own(await connect(), topics, "b");
     await shared(until, a, b, 4);
@@ -25,7 +25,7 @@ export function ownGroupContract(harness: BusHarness): void {
   test("a new owner's inputs start at the first that was not done", async (t) => {
     const topics = ownership(1);
     const [commands = "", results = ""] = topics.inputs;
-    const { bus, connect, until } = await openBench(t, harness, topics.specs);
+    const { bus, connect, until } = await openFixture(t, harness, topics.specs);
     await bus.append(range(6, (i) => text(commands, "k", `c${i}`)));
     await bus.append(range(2, (i) => text(results, "k", `r${i}`)));
     const a = await own(bus, topics, "a", {
@@ -43,7 +43,7 @@ export function ownGroupContract(harness: BusHarness): void {
   test("done in any order commits only what is contiguous", async (t) => {
     const topics = ownership(1);
     const [commands = ""] = topics.inputs;
-    const { bus, connect, until } = await openBench(t, harness, topics.specs);
+    const { bus, connect, until } = await openFixture(t, harness, topics.specs);
     await bus.append(range(5, (i) => text(commands, "k", `c${i}`)));
     const a = await own(bus, topics, "a", { input() {} });
     await until("all inputs came", () => a.ready(0)?.inputs.length === 5);
@@ -62,7 +62,7 @@ export function ownGroupContract(harness: BusHarness): void {
 
   test("the guard holds for the owner, and nothing works once the lane is lost", async (t) => {
     const topics = ownership(4);
-    const { bus, connect, until } = await openBench(t, harness, topics.specs);
+    const { bus, connect, until } = await openFixture(t, harness, topics.specs);
     const a = await own(bus, topics, "a");
     await until("it has caught up everywhere", () => range(4, (p) => a.ready(p)).every(Boolean));
     await a.ready(0)?.owner.guard();
@@ -89,7 +89,7 @@ export function ownGroupContract(harness: BusHarness): void {
 
   test("an abandoned lane is handed out anew", async (t) => {
     const topics = ownership(2);
-    const { bus, until } = await openBench(t, harness, topics.specs);
+    const { bus, until } = await openFixture(t, harness, topics.specs);
     const a = await own(bus, topics, "a");
     await until("it has caught up", () => !!a.ready(0) && !!a.ready(1));
     const first = a.ready(1);
@@ -104,7 +104,7 @@ export function ownGroupContract(harness: BusHarness): void {
   test("every input reaches an owner though members come and go", async (t) => {
     const topics = ownership(4);
     const [commands = ""] = topics.inputs;
-    const { bus, connect, until } = await openBench(t, harness, topics.specs);
+    const { bus, connect, until } = await openFixture(t, harness, topics.specs);
     const members = [await own(bus, topics, "m0")];
     let sent = 0;
     const send = async () => {
@@ -128,7 +128,7 @@ export function ownGroupContract(harness: BusHarness): void {
   test("topics with other partition counts, or unknown ones, cannot be owned together", async (t) => {
     const topics = ownership(2);
     const other = topic("other", 3);
-    const { bus } = await openBench(t, harness, [...topics.specs, other]);
+    const { bus } = await openFixture(t, harness, [...topics.specs, other]);
     const { inputs, snapshots } = topics;
     const lane = () => {
       throw new Error("nothing is to be gained");
@@ -141,7 +141,7 @@ export function ownGroupContract(harness: BusHarness): void {
 
 /** Waits until two members share all partitions, each lane caught up. */
 async function shared(
-  until: Bench["until"],
+  until: Fixture["until"],
   a: OwnerUnderTest,
   b: OwnerUnderTest,
   partitions: number,

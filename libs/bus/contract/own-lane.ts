@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BusHarness, openBench, range, text, textOf } from "./harness.ts";
+import { type BusHarness, openFixture, range, text, textOf } from "./harness.ts";
 import { own, ownership } from "./lane-recorder.ts";
 
 /** What one lane is promised: restore, tail, inputs, hands. */
 export function laneContract(harness: BusHarness): void {
   test("a lane gets snapshots, then the log from where it says, then caughtUp, then the tail", async (t) => {
     const topics = ownership(2);
-    const { bus, until } = await openBench(t, harness, topics.specs);
+    const { bus, until } = await openFixture(t, harness, topics.specs);
     await bus.append(range(3, (i) => text(topics.snapshots, `tenant_${i}`, `s${i}`, 1)));
     const offsets = await bus.append(range(5, (i) => text(topics.log, "k", `e${i}`, 1)));
     await bus.append([text(topics.inputs[0] ?? "", "k", "c0", 1)]);
@@ -36,7 +36,7 @@ export function laneContract(harness: BusHarness): void {
 
   test("foldFrom low, below what is stored, and beyond the end", async (t) => {
     const topics = ownership(3);
-    const { bus, until } = await openBench(t, harness, topics.specs);
+    const { bus, until } = await openFixture(t, harness, topics.specs);
     await bus.append(range(3, (p) => text(topics.log, "k", `e${p}`, p)));
     const member = await own(bus, topics, "a", {
       foldFrom: (partition) => (["low", 0, 1_000_000] as const)[partition] ?? "low",
@@ -51,7 +51,7 @@ export function laneContract(harness: BusHarness): void {
 
   test("what an owner appends to its log is folded under the offsets that it was told", async (t) => {
     const topics = ownership(2);
-    const { bus, until } = await openBench(t, harness, topics.specs);
+    const { bus, until } = await openFixture(t, harness, topics.specs);
     const folded: number[] = [];
     const member = await own(bus, topics, "a", { fold: ({ offset }) => folded.push(offset) });
     await until("it has caught up", () => !!member.ready(1));
@@ -72,7 +72,7 @@ export function laneContract(harness: BusHarness): void {
   test("inputs come in order from all input topics, with their end and position", async (t) => {
     const topics = ownership(1);
     const [commands = "", results = ""] = topics.inputs;
-    const { bus, until } = await openBench(t, harness, topics.specs);
+    const { bus, until } = await openFixture(t, harness, topics.specs);
     const offsets = await bus.append(range(20, (i) => text(commands, "k", `c${i}`)));
     await bus.append(range(20, (i) => text(results, "k", `r${i}`)));
     const member = await own(bus, topics, "a", { caughtUp() {} });
@@ -103,7 +103,7 @@ export function laneContract(harness: BusHarness): void {
     const topics = ownership(1);
     const [commands = ""] = topics.inputs;
     const total = harness.maxUnhandled * 4;
-    const { bus, until } = await openBench(t, harness, topics.specs);
+    const { bus, until } = await openFixture(t, harness, topics.specs);
     await bus.append(range(total, (i) => text(commands, "k", String(i))));
     const member = await own(bus, topics, "a", { input() {} });
     const inputs = () => member.ready(0)?.inputs ?? [];
@@ -127,7 +127,7 @@ export function laneContract(harness: BusHarness): void {
 
   test("snapshots that an owner appends are what the next one restores", async (t) => {
     const topics = ownership(1);
-    const { bus, connect, until } = await openBench(t, harness, topics.specs);
+    const { bus, connect, until } = await openFixture(t, harness, topics.specs);
     const first = await own(bus, topics, "a");
     await until("it has caught up", () => !!first.ready(0));
     await first.ready(0)?.owner.appendSnapshots([
@@ -144,7 +144,7 @@ export function laneContract(harness: BusHarness): void {
 
   test("what a lane throws ends the member, with no more calls", async (t) => {
     const topics = ownership(1);
-    const { bus, until } = await openBench(t, harness, topics.specs);
+    const { bus, until } = await openFixture(t, harness, topics.specs);
     const member = await own(bus, topics, "a", {
       fold(record) {
         if (textOf(record) === "bad") throw new Error("cannot fold");

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bus, BusRecord, ViewOptions } from "../port.ts";
 import { readAll } from "./append.ts";
-import { type BusHarness, openBench, range, text, textOf, topic } from "./harness.ts";
+import { type BusHarness, openFixture, range, text, textOf, topic } from "./harness.ts";
 
 /** What views, compaction and retention promise. */
 export function viewContract(harness: BusHarness): void {
   test("a view starts where it is told: low, end, an offset, beyond either", async (t) => {
     const log = topic("log", 2);
-    const { bus, until } = await openBench(t, harness, [log]);
+    const { bus, until } = await openFixture(t, harness, [log]);
     const offsets = await bus.append(range(10, (i) => text(log.name, "k", String(i), 1)));
     const at = (offset: number) => new Map([[log.name, new Map([[1, offset]])]]);
     const cases: { from: ViewOptions["from"]; first: number }[] = [
@@ -30,14 +30,14 @@ export function viewContract(harness: BusHarness): void {
 
   test("every view sees every record, of all its topics", async (t) => {
     const [a, b] = [topic("a", 3), topic("b", 1)];
-    const bench = await openBench(t, harness, [a, b]);
-    const other = await bench.connect();
+    const fixture = await openFixture(t, harness, [a, b]);
+    const other = await fixture.connect();
     const views = [
-      await collect(bench.bus, [a.name, b.name], "low"),
-      await collect(bench.bus, [a.name, b.name], "low"),
+      await collect(fixture.bus, [a.name, b.name], "low"),
+      await collect(fixture.bus, [a.name, b.name], "low"),
       await collect(other, [a.name, b.name], "low"),
     ];
-    await bench.bus.append(range(100, (i) => text(i % 2 ? a.name : b.name, `k${i}`, String(i))));
+    await fixture.bus.append(range(100, (i) => text(i % 2 ? a.name : b.name, `k${i}`, String(i))));
     for (const { view, seen } of views) {
       assert.equal(await view.caughtUp(), true);
       assert.deepEqual(new Set(seen.map(textOf)), new Set(range(100, String)));
@@ -46,7 +46,7 @@ export function viewContract(harness: BusHarness): void {
 
   test("a view that has caught up stands at the ends and has folded what was stored before", async (t) => {
     const log = topic("log", 4);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     const { view, seen } = await collect(bus, [log.name], "low");
     assert.equal(await view.caughtUp(), true, "an empty topic has nothing to fold");
     for (const round of range(5, (i) => i)) {
@@ -61,7 +61,7 @@ export function viewContract(harness: BusHarness): void {
 
   test("a view can go on from another's position", async (t) => {
     const log = topic("log", 3);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     await bus.append(range(50, (i) => text(log.name, `k${i}`, String(i))));
     const first = await collect(bus, [log.name], "low");
     await first.view.caughtUp();
@@ -76,7 +76,7 @@ export function viewContract(harness: BusHarness): void {
 
   test("what a fold throws ends the view", async (t) => {
     const log = topic("log", 1);
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     const seen: string[] = [];
     const view = await bus.view({ topics: [log.name], from: "low" }, (record) => {
       seen.push(textOf(record));
@@ -90,7 +90,7 @@ export function viewContract(harness: BusHarness): void {
 
   test("compaction leaves the last record of each key, and gaps that views pass", async (t) => {
     const log = topic("compacted", 1, { cleanup: "compact" });
-    const { bus, until } = await openBench(t, harness, [log]);
+    const { bus, until } = await openFixture(t, harness, [log]);
     const offsets = await bus.append(range(300, (i) => text(log.name, `k${i % 3}`, String(i))));
     let records: BusRecord[] = [];
     await until(
@@ -113,7 +113,7 @@ export function viewContract(harness: BusHarness): void {
 
   test("a tombstone hides its key at once for who reads to the end, and vanishes with it later", async (t) => {
     const log = topic("compacted", 1, { cleanup: "compact" });
-    const { bus } = await openBench(t, harness, [log]);
+    const { bus } = await openFixture(t, harness, [log]);
     await bus.append([
       text(log.name, "a", "1"),
       text(log.name, "b", "1"),
@@ -129,7 +129,7 @@ export function viewContract(harness: BusHarness): void {
 
   test("retention moves the low mark; offsets go on", async (t) => {
     const log = topic("short", 1, { retentionMs: 100 });
-    const { bus, until } = await openBench(t, harness, [log]);
+    const { bus, until } = await openFixture(t, harness, [log]);
     const offsets = await bus.append(range(100, (i) => text(log.name, "k", String(i))));
     const low = async () => (await bus.ends(log.name)).get(0)?.low ?? 0;
     await until(

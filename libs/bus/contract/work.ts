@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bus, BusRecord, Done, Running, WorkOptions } from "../port.ts";
-import { type BusHarness, openBench, range, text, textOf, topic, unique } from "./harness.ts";
+import { type BusHarness, openFixture, range, text, textOf, topic, unique } from "./harness.ts";
 
 /** What work groups promise. */
 export function workContract(harness: BusHarness): void {
   test("members share the partitions, and every record is taken by one of them at least", async (t) => {
     const tasks = topic("tasks", 6);
-    const { bus, connect, until } = await openBench(t, harness, [tasks]);
+    const { bus, connect, until } = await openFixture(t, harness, [tasks]);
     const options = { group: unique("workers"), topic: tasks.name };
     const a = await worker(bus, { ...options, member: "a" }, (_, done) => done());
     const b = await worker(await connect(), { ...options, member: "b" }, (_, done) => done());
@@ -21,7 +21,7 @@ export function workContract(harness: BusHarness): void {
 
   test("records of a partition come in order", async (t) => {
     const tasks = topic("tasks", 2);
-    const { bus, until } = await openBench(t, harness, [tasks]);
+    const { bus, until } = await openFixture(t, harness, [tasks]);
     const options = { group: unique("workers"), topic: tasks.name, member: "a" };
     const { taken } = await worker(bus, options, (_, done) => done());
     for (const i of range(20, (n) => n)) {
@@ -37,7 +37,7 @@ export function workContract(harness: BusHarness): void {
 
   test("what was not done is taken again after a stop, what was done before it is not", async (t) => {
     const tasks = topic("tasks", 1);
-    const { bus, until } = await openBench(t, harness, [tasks]);
+    const { bus, until } = await openFixture(t, harness, [tasks]);
     const options = { group: unique("workers"), topic: tasks.name };
     const first = await worker(bus, { ...options, member: "a" }, (record, done) => {
       if (!["3", "6"].includes(textOf(record))) done();
@@ -61,7 +61,7 @@ export function workContract(harness: BusHarness): void {
 
   test("a note stays with the offset before which it was given", async (t) => {
     const tasks = topic("tasks", 2);
-    const { bus, until } = await openBench(t, harness, [tasks]);
+    const { bus, until } = await openFixture(t, harness, [tasks]);
     const options = { group: unique("workers"), topic: tasks.name };
     const dones = new Map<string, Done>();
     const first = await worker(bus, { ...options, member: "a" }, (record, done) => {
@@ -101,7 +101,7 @@ export function workContract(harness: BusHarness): void {
 
   test("a member holds no more than it wants, and goes on when something is done", async (t) => {
     const tasks = topic("tasks", 3);
-    const { bus, until } = await openBench(t, harness, [tasks]);
+    const { bus, until } = await openFixture(t, harness, [tasks]);
     const held: Done[] = [];
     let most = 0;
     const options = { group: unique("workers"), topic: tasks.name, member: "a", maxInFlight: 7 };
@@ -119,7 +119,7 @@ export function workContract(harness: BusHarness): void {
 
   test("what a member leaves when another joins is the other's to do", async (t) => {
     const tasks = topic("tasks", 4);
-    const { bus, connect, until } = await openBench(t, harness, [tasks]);
+    const { bus, connect, until } = await openFixture(t, harness, [tasks]);
     const options = { group: unique("workers"), topic: tasks.name };
     const stale: Done[] = [];
     const a = await worker(bus, { ...options, member: "a" }, (_, done) => stale.push(done));
@@ -134,7 +134,7 @@ export function workContract(harness: BusHarness): void {
 
   test("what take throws ends the member, and the others go on", async (t) => {
     const tasks = topic("tasks", 2);
-    const { bus, connect, until } = await openBench(t, harness, [tasks]);
+    const { bus, connect, until } = await openFixture(t, harness, [tasks]);
     const options = { group: unique("workers"), topic: tasks.name };
     const a = await worker(bus, { ...options, member: "a" }, () => {
       throw new Error("cannot take");
@@ -149,7 +149,7 @@ export function workContract(harness: BusHarness): void {
 
   test("groups are apart, and an unknown topic is refused", async (t) => {
     const tasks = topic("tasks", 1);
-    const { bus, until } = await openBench(t, harness, [tasks]);
+    const { bus, until } = await openFixture(t, harness, [tasks]);
     const groups = [unique("g"), unique("g")];
     const members = await Promise.all(
       groups.map((group) => worker(bus, { group, topic: tasks.name, member: group }, (_, done) => done())),

@@ -18,7 +18,7 @@ export class Core {
   readonly appender: Appender;
   readonly groups: Groups;
   readonly readers: ReaderContext;
-  readonly #faults: BusFaults;
+  readonly #faults: BusFaults | undefined;
   readonly #clients = new Map<string, Client>();
   #closed = false;
 
@@ -29,7 +29,7 @@ export class Core {
     appender: Appender;
     groups: Groups;
     readers: ReaderContext;
-    faults: BusFaults;
+    faults: BusFaults | undefined;
   }) {
     this.clock = parts.clock;
     this.limits = parts.limits;
@@ -51,28 +51,29 @@ export class Core {
 
   /** Ends all that runs, and refuses everything from then on. */
   async close(): Promise<void> {
-    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+    const ends = await Promise.allSettled([...this.#clients.values()].map((client) => client.close()));
     this.#closed = true;
     this.appender.close();
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   /** @throws BusUnavailable while the simulator cuts this client off. */
   reach(client: Client): void {
-    if (this.#faults.unreachable?.(client.name)) throw new BusUnavailable("the bus cannot be reached");
+    if (this.#faults?.unreachable?.(client.name)) throw new BusUnavailable("the bus cannot be reached");
   }
 
   /** Appends for a client, with what faults the simulator wants. */
   async append(client: Client, records: readonly OutRecord[]): Promise<Offset[]> {
     const addressed = records.map((record) => this.#address(record));
     this.reach(client);
-    const { beforeAppend, appendDelayMs, ackDelayMs } = this.#faults;
-    if (!beforeAppend && !appendDelayMs && !ackDelayMs) return this.appender.append(addressed);
-    const fault = beforeAppend?.(records, client.name) ?? "ok";
-    await this.#delay(appendDelayMs?.(client.name) ?? 0);
+    const faults = this.#faults;
+    if (!faults) return this.appender.append(addressed);
+    const fault = faults.beforeAppend?.(records, client.name) ?? "ok";
+    await this.#delay(faults.appendDelayMs?.(client.name) ?? 0);
     if (fault === "fail") throw new BusUnavailable("the append failed");
     let offsets = await this.appender.append(addressed);
     if (fault === "store-twice") offsets = await this.appender.append(addressed);
-    await this.#delay(ackDelayMs?.(client.name) ?? 0);
+    await this.#delay(faults.ackDelayMs?.(client.name) ?? 0);
     if (fault === "fail-but-stored") throw new BusUnavailable("the answer to an append was lost");
     return offsets;
   }

@@ -5,7 +5,7 @@ import type { Reader } from "./reader.ts";
 /** What a cursor does with what it reads. */
 export interface CursorOptions {
   handle(record: BusRecord): void;
-  /** False while the next record must wait (back-pressure). */
+  /** False while the next record must wait (back-pressure); asked once `until` is reached. */
   open?(): boolean;
   /** Calls `reached` once, as soon as all before `until` is handled and before anything later is. */
   until?: { offset: Offset; reached(): void };
@@ -53,11 +53,11 @@ export class Cursor {
   drain(limit: number): number {
     let handled = 0;
     while (handled < limit && !this.closed) {
+      if (!this.#until && this.#options.open?.() === false) break;
       const record = this.#peek();
       if (this.#passUntil(record)) continue;
-      if (!record || this.#options.open?.() === false) break;
-      this.#index++;
-      this.position = record.offset + 1;
+      if (!record) break;
+      this.#step(record);
       handled++;
       this.#options.handle(record);
     }
@@ -68,6 +68,12 @@ export class Cursor {
     this.closed = true;
     this.#buffer = NOTHING;
     this.log.cursors.delete(this);
+  }
+
+  #step(record: BusRecord): void {
+    this.position = record.offset + 1;
+    // What is read is let go: idle cursors hold no memory.
+    if (++this.#index >= this.#buffer.length) this.#buffer = NOTHING;
   }
 
   #peek(): BusRecord | undefined {

@@ -18,7 +18,7 @@ export interface Duties {
   /** What it holds changed; `why` says why the missing ones are gone. */
   assign(held: ReadonlySet<Partition>, why: string): void;
   progress(): Iterable<Progress>;
-  /** Stops all handlers without a word to them: one of them threw. */
+  /** Ends all reading, without a word to the handlers. */
   abort(): void;
 }
 
@@ -101,6 +101,7 @@ export class Member implements Participant, Seat {
     this.#commit();
     this.#leave();
     this.#hold(new Set(), "stopped");
+    this.#duties.abort();
     await this.#core.appender.stored();
   }
 

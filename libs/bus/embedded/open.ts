@@ -58,9 +58,12 @@ export function openEmbeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
   try {
     const { core, cleaner } = assemble(store, options);
     const close = once(async () => {
-      await core.close();
-      cleaner.close();
-      store.close();
+      try {
+        await core.close();
+      } finally {
+        cleaner.close();
+        store.close();
+      }
     });
     return new Face(core, core.client(""), false, close);
   } catch (error) {
@@ -70,7 +73,7 @@ export function openEmbeddedBus(options: EmbeddedBusOptions): EmbeddedBus {
 }
 
 function assemble(store: Store, options: EmbeddedBusOptions): { core: Core; cleaner: Cleaner } {
-  const { clock, random, file, faults = {} } = options;
+  const { clock, random, file, faults } = options;
   const defer = options.defer ?? setImmediate;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const topics = declareTopics(store, file, options.topics, random);
@@ -78,7 +81,7 @@ function assemble(store: Store, options: EmbeddedBusOptions): { core: Core; clea
   const dispatcher = new Dispatcher(defer);
   const appender = new Appender(store, clock, dispatcher, defer, (log) => cleaner.stored(log));
   const groups = new Groups(store.positions(), appender, defer);
-  const readers = { clock, dispatcher, deliveryDelayMs: faults.deliveryDelayMs?.bind(faults) };
+  const readers = { clock, dispatcher, deliveryDelayMs: faults?.deliveryDelayMs?.bind(faults) };
   return { core: new Core({ clock, limits, topics, appender, groups, readers, faults }), cleaner };
 }
 

@@ -13,7 +13,7 @@ export const OFFSETS_PER_PARTITION = 2 ** 40;
 export const MAX_PARTITION_ID = 2 ** 13 - 1;
 
 const PAGE_RECORDS = 500;
-const PAGE_BYTES = 4 * 1024 * 1024;
+const PAGE_BYTES = 1024 * 1024;
 
 /** Where a partition's records are: its id in the file, and what the records do not say of themselves. */
 export interface Place {
