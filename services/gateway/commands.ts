@@ -1,0 +1,64 @@
+import { type Bus, BusUnavailable } from "@convergence/bus";
+import {
+  type CommandMeta,
+  encode,
+  type Idempotency,
+  type RunCommandsMessage,
+  type TenantCommandsMessage,
+} from "@convergence/contracts";
+import type { GatewayDeps } from "./deps.ts";
+import { canonicalHash } from "./json.ts";
+import { ApiProblem, unavailable } from "./problem.ts";
+
+/** An Idempotency-Key: visible ASCII. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The head of a new command. `tenantId` in any case of letters. */
+export function commandMeta(deps: GatewayDeps, tenantId: string, traceparent: string | null): CommandMeta {
+  return {
+    command_id: deps.random.uuid(),
+    tenant_id: tenantId.toLowerCase(),
+    at: deps.clock.now(),
+    sent_by: deps.instance,
+    traceparent,
+  };
+}
+
+/**
+ * What an Idempotency-Key stands for: this route with this body.
+ * @throws ApiProblem 400 for a malformed key.
+ */
+export function idempotency(key: string | null, route: string, body: unknown): Idempotency | null {
+  if (key === null) return null;
+  if (!IDEMPOTENCY_KEY.test(key)) {
+    throw new ApiProblem(
+      400,
+      "invalid-idempotency-key",
+      "Idempotency-Key is 1 to 255 visible ASCII characters: send such a one, a UUID for example.",
+    );
+  }
+  return { key: `${route}|${key}`, body_hash: canonicalHash(body) };
+}
+
+/**
+ * Appends a command.
+ * @throws ApiProblem 503 when the bus is away; it may have been appended nevertheless.
+ */
+export async function send(bus: Bus, command: RunCommandsMessage | TenantCommandsMessage): Promise<void> {
+  const isRun = command.type === "SubmitRun" || command.type === "CancelOpenRuns";
+  const topic = isRun ? "run.commands" : "tenant.commands";
+  try {
+    await bus.append([{ topic, key: command.meta.tenant_id, value: encode(command) }]);
+  } catch (error) {
+    if (!(error instanceof BusUnavailable)) throw error;
+    throw logUnavailable();
+  }
+}
+
+/** 503: nothing that changes state can be done. */
+export function logUnavailable(): ApiProblem {
+  return unavailable(
+    "log-unavailable",
+    "The log cannot be reached, so nothing can be changed: repeat later, with the same Idempotency-Key if there was one.",
+  );
+}

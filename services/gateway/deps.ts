@@ -1,0 +1,35 @@
+import type { Bus } from "@convergence/bus";
+import type { Sealing } from "@convergence/keys/port.ts";
+import type { Catalogue } from "@convergence/pipeline";
+import type { Clock } from "@convergence/runtime/clock.ts";
+import type { Random } from "@convergence/runtime/random.ts";
+import type { GatewayMetrics } from "./metrics.ts";
+import type { Databases } from "./views/database.ts";
+
+/** What the gateway tells its operators: pino's shape, without secrets. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a gateway is made of. */
+export interface GatewayDeps {
+  bus: Bus;
+  clock: Clock;
+  random: Random;
+  sealing: Sealing;
+  /**
+   * Path of the SQLite file of its views; the outbox of delivered keys lies beside it (`<path>-outbox`).
+   * Or open databases, which the gateway then does not close; or ":memory:", which forgets all at a restart.
+   */
+  database: string | Databases;
+  /** This instance's name: unique among living gateways. Tenant commands are answered to it. */
+  instance: string;
+  catalogue: Pick<Catalogue, "list" | "find" | "faultsOf">;
+  /** The platform's own dataset: no tenant may bear its name. */
+  platformDataset: string;
+  log: Log;
+  metrics: GatewayMetrics;
+}

@@ -1,0 +1,101 @@
+import { authenticate, starting, type TenantCaller } from "./access.ts";
+import { Delivery } from "./delivery.ts";
+import type { GatewayDeps } from "./deps.ts";
+import { type Health, readHealth } from "./health.ts";
+import { issueKey, listKeys, revokeKey } from "./operations/api-keys.ts";
+import type { Context } from "./operations/context.ts";
+import { readCustomer } from "./operations/customers.ts";
+import { onboard } from "./operations/onboard.ts";
+import { listRuns, readRun, readSteps } from "./operations/read-runs.ts";
+import { submitRun } from "./operations/submit-run.ts";
+import { listTemplates, readTemplate } from "./operations/templates.ts";
+import { Replies } from "./replies.ts";
+import { openDatabases, prepare } from "./views/database.ts";
+import { KeysView } from "./views/keys.ts";
+import { RunsView } from "./views/runs/view.ts";
+import { TenantsView } from "./views/tenants.ts";
+
+/**
+ * The gateway without HTTP. Operations throw ApiProblem for whatever a client is to be told; all waiting is by the
+ * clock that was handed in.
+ */
+export interface Gateway {
+  /** Resolves once the views may be asked; until then operations are refused with 503. */
+  readonly ready: Promise<void>;
+  health(): Promise<Health>;
+  /** @throws ApiProblem 401; 503 while starting */
+  authenticate(apiKey: string | undefined): TenantCaller;
+  onboard: Operation<typeof onboard>;
+  customer: Operation<typeof readCustomer>;
+  listKeys: Operation<typeof listKeys>;
+  issueKey: Operation<typeof issueKey>;
+  revokeKey: Operation<typeof revokeKey>;
+  submitRun: Operation<typeof submitRun>;
+  run: Operation<typeof readRun>;
+  steps: Operation<typeof readSteps>;
+  runs: Operation<typeof listRuns>;
+  templates: Operation<typeof listTemplates>;
+  template: Operation<typeof readTemplate>;
+  /** Stops reading, stores the views, closes the files it opened. */
+  stop(): Promise<void>;
+}
+
+/** An operation of operations/, without its context. Rejects with 503 while the views catch up. */
+type Operation<F> = F extends (context: Context, ...request: infer A) => infer R
+  ? (...request: A) => Promise<Awaited<R>>
+  : never;
+
+/** Opens a gateway: its views begin to catch up at once. */
+export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
+  const { database } = deps;
+  const databases = typeof database === "string" ? openDatabases(database) : database;
+  prepare(databases);
+  const replies = new Replies(deps, await deps.sealing.generate());
+  const keys = new KeysView(deps, databases.views);
+  const tenants = new TenantsView(deps, databases.views);
+  const runs = new RunsView(deps, databases.views, (id) => tenants.get(id)?.tenant_name ?? id);
+  const delivery = new Delivery(deps, databases.outbox);
+  return gatewayOf({ deps, keys, tenants, runs, replies, delivery }, () => {
+    if (typeof database !== "string") return;
+    databases.views.close();
+    databases.outbox.close();
+  });
+}
+
+function gatewayOf(context: Context, close: () => void): Gateway {
+  const { deps, keys, tenants, runs, replies, delivery } = context;
+  const parts = [replies, keys, tenants, runs];
+  const operation =
+    <A extends unknown[], R>(run: (context: Context, ...request: A) => R) =>
+    async (...request: A): Promise<Awaited<R>> => {
+      if (parts.some((part) => part.follower.state === "starting")) throw starting();
+      return await run(context, ...request);
+    };
+  const stop = async () => {
+    delivery.stop();
+    for (const part of parts) await part.stop();
+    close();
+  };
+  let stopping: Promise<void> | undefined;
+  return {
+    ready: Promise.all(parts.map((part) => part.follower.ready)).then(() => {}),
+    health: () => readHealth(context),
+    authenticate(apiKey) {
+      const caller = authenticate(keys, deps.clock, apiKey);
+      if (tenants.isUndelivered(caller.keyId)) delivery.note(caller.tenantId, caller.keyId);
+      return caller;
+    },
+    onboard: operation(onboard),
+    customer: operation(readCustomer),
+    listKeys: operation(listKeys),
+    issueKey: operation(issueKey),
+    revokeKey: operation(revokeKey),
+    submitRun: operation(submitRun),
+    run: operation(readRun),
+    steps: operation(readSteps),
+    runs: operation(listRuns),
+    templates: operation(listTemplates),
+    template: operation(readTemplate),
+    stop: () => (stopping ??= stop()),
+  };
+}

@@ -1,0 +1,175 @@
+import { isUtf8 } from "node:buffer";
+import type { Clock } from "@convergence/runtime/clock.ts";
+import type { Metrics } from "@convergence/runtime/metrics.ts";
+import type { Random } from "@convergence/runtime/random.ts";
+import express, { type Express, type Request, type Response } from "express";
+import type { Log } from "../deps.ts";
+import type { Gateway } from "../gateway.ts";
+import type { GatewayMetrics } from "../metrics.ts";
+import { ApiProblem } from "../problem.ts";
+import { type AccessOptions, guardOf } from "./callers.ts";
+import { docsPage } from "./docs-page.ts";
+import { healthRoutes } from "./health.ts";
+import { openApiDocument } from "./openapi.ts";
+import { internalProblem, problemBody, problemOf } from "./problems.ts";
+import type { Received, Reply, Route } from "./route.ts";
+import { routes } from "./routes.ts";
+
+export interface HttpOptions extends AccessOptions {
+  clock: Clock;
+  random: Random;
+  log: Log;
+  metrics: GatewayMetrics;
+  /** What GET /metrics answers; null: not on this port. */
+  exposition: Pick<Metrics, "text" | "contentType"> | null;
+  /** For the API's description. */
+  version: string;
+}
+
+const MAX_BODY = 1_048_576;
+/** What a client may choose as its request's id. */
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Any JSON value is read; what it must be, the route says. */
+const readJson = express.json({
+  limit: MAX_BODY,
+  strict: false,
+  inflate: false,
+  verify(_request, _response, bytes) {
+    if (!isUtf8(bytes)) throw new TypeError("not UTF-8");
+  },
+});
+
+/** The gateway over HTTP. */
+export function httpApp(gateway: Gateway, options: HttpOptions): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.set("query parser", "simple");
+  app.use((request, response, next) => {
+    begin(request, response, options);
+    next();
+  });
+  for (const [path, methods] of byPath(routes)) mount(app, gateway, options, path, methods);
+  healthRoutes(app, gateway, options.exposition);
+  const document = openApiDocument(routes, options.version);
+  app.get("/openapi.json", (_request, response) => send(response, { status: 200, body: document }));
+  app.get("/docs", (_request, response) => sendPage(response, docsPage(document)));
+  app.use(() => {
+    throw new ApiProblem(404, "no-such-route", "There is nothing at this path: see /docs for what there is.");
+  });
+  app.use((error: unknown, request: Request, response: Response, _next: unknown) => {
+    fail(error, request, response, options);
+  });
+  return app;
+}
+
+/** Every answer bears the request's id and is counted. */
+function begin(request: Request, response: Response, { clock, random, metrics }: HttpOptions): void {
+  const started = clock.now();
+  const given = request.headers["x-request-id"];
+  const id = typeof given === "string" && REQUEST_ID.test(given) ? given : random.uuid();
+  response.setHeader("X-Request-Id", id);
+  response.setHeader("Cache-Control", "no-store");
+  response.setHeader("X-Content-Type-Options", "nosniff");
+  response.once("finish", () => {
+    const route: unknown = response.locals.route;
+    const seconds = (clock.now() - started) / 1_000;
+    metrics.request(request.method, typeof route === "string" ? route : "none", response.statusCode, seconds);
+  });
+}
+
+function byPath(all: readonly Route[]): Map<string, Route[]> {
+  return Map.groupBy(all, ({ path }) => path);
+}
+
+function mount(
+  app: Express,
+  gateway: Gateway,
+  options: HttpOptions,
+  path: string,
+  methods: readonly Route[],
+): void {
+  const place = app.route(path.replaceAll(/\{(\w+)\}/g, ":$1"));
+  for (const route of methods) {
+    place[route.method](async (request: Request, response: Response) => {
+      response.locals.route = route.path;
+      const guard = guardOf(gateway, options, request.headers);
+      send(response, await route.answer(gateway, guard, () => receive(route, request, response)));
+    });
+  }
+  const allowed = methods.map(({ method }) => method.toUpperCase()).join(", ");
+  place.all((request, response) => {
+    response.locals.route = path;
+    response.setHeader("Allow", allowed);
+    if (request.method === "OPTIONS") send(response, { status: 204 });
+    else throw new ApiProblem(405, "method-not-allowed", `Here only ${allowed} may be used.`);
+  });
+}
+
+async function receive(route: Route, request: Request, response: Response): Promise<Received> {
+  return {
+    params: request.params,
+    query: request.query,
+    body: route.body === undefined ? undefined : await bodyOf(request, response),
+    head: {
+      idempotencyKey: request.get("idempotency-key") ?? null,
+      traceparent: traceparentOf(request.get("traceparent")),
+    },
+  };
+}
+
+/** @throws ApiProblem 415 for anything but JSON; what express.json throws */
+async function bodyOf(request: Request, response: Response): Promise<unknown> {
+  if (!request.is("application/json")) {
+    throw new ApiProblem(415, "json-required", "Send the body as JSON, with Content-Type: application/json.");
+  }
+  await new Promise<void>((resolve, reject) => {
+    readJson(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+  });
+  return request.body;
+}
+
+function traceparentOf(given: string | undefined): string | null {
+  return given !== undefined && TRACEPARENT.test(given) ? given : null;
+}
+
+function send(response: Response, { status, body, sent }: Reply): void {
+  if (sent !== undefined) response.once("finish", sent);
+  response.statusCode = status;
+  if (body === undefined) {
+    response.end();
+    return;
+  }
+  const text = JSON.stringify(body);
+  response.setHeader("Content-Type", "application/json; charset=utf-8");
+  response.setHeader("Content-Length", Buffer.byteLength(text));
+  response.end(response.req.method === "HEAD" ? undefined : text);
+}
+
+function sendPage(response: Response, page: string): void {
+  response.setHeader("Content-Type", "text/html; charset=utf-8");
+  response.setHeader("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+  response.end(page);
+}
+
+function fail(error: unknown, request: Request, response: Response, { log }: HttpOptions): void {
+  const requestId = String(response.getHeader("X-Request-Id"));
+  const problem = problemOf(error) ?? internalProblem();
+  if (problem.status === 500) {
+    log.error({ err: error, request_id: requestId, method: request.method }, "a request failed");
+  }
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  if (problem.retryAfter !== null) response.setHeader("Retry-After", problem.retryAfter);
+  // What is left of a body that was not read must not pass for the next request.
+  if (!request.complete) response.setHeader("Connection", "close");
+  const text = JSON.stringify(problemBody(problem, requestId));
+  response.statusCode = problem.status;
+  response.setHeader("Content-Type", "application/problem+json; charset=utf-8");
+  response.setHeader("Content-Length", Buffer.byteLength(text));
+  response.end(request.method === "HEAD" ? undefined : text);
+}

@@ -1,0 +1,34 @@
+import { createServer } from "node:http";
+import { listen } from "@convergence/runtime/listen.ts";
+import type { Express } from "express";
+
+/** A listening server. */
+export interface HttpServer {
+  readonly port: number;
+  /** Takes no new requests, waits `graceMs` for those under way, then ends them. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/**
+ * Serves an app.
+ * @param port 0 takes any free one.
+ * @throws StartError when the port is taken or may not be used.
+ */
+export async function serve(app: Express, host: string, port: number): Promise<HttpServer> {
+  // The longest answer waits 120 s for an onboarding; a request must be in within 30 s.
+  const server = createServer(
+    { keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 30_000 },
+    app,
+  );
+  const listening = await listen(server, host, port, "PORT");
+  return {
+    port: listening,
+    async close(graceMs = 2_000) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}

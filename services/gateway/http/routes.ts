@@ -1,0 +1,26 @@
+import type { Route } from "./route.ts";
+import { issueApiKey } from "./routes/issue-api-key.ts";
+import { listApiKeys } from "./routes/list-api-keys.ts";
+import { listRuns } from "./routes/list-runs.ts";
+import { onboard } from "./routes/onboard.ts";
+import { readCustomer } from "./routes/read-customer.ts";
+import { readRun } from "./routes/read-run.ts";
+import { readSteps } from "./routes/read-steps.ts";
+import { revokeApiKey } from "./routes/revoke-api-key.ts";
+import { submitRun } from "./routes/submit-run.ts";
+import { listTemplates, readTemplate } from "./routes/templates.ts";
+
+/** Every route of the API, in the order of its description. */
+export const routes: readonly Route[] = [
+  onboard,
+  readCustomer,
+  listApiKeys,
+  issueApiKey,
+  revokeApiKey,
+  submitRun,
+  listRuns,
+  readRun,
+  readSteps,
+  listTemplates,
+  readTemplate,
+];

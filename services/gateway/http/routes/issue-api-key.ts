@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { defineRoute } from "../define-route.ts";
+import { scope, tenantParams, time } from "../schemas.ts";
+
+export const issueApiKey = defineRoute({
+  method: "post",
+  path: "/api/v1/customers/{tenant_id}/api-keys",
+  operationId: "issueApiKey",
+  summary: "Issue a further API key",
+  description:
+    "The key's text is shown only in this answer. A key without the scope admin issues at most its own scopes.",
+  tag: "customers",
+  who: "admin or tenant",
+  idempotent: true,
+  params: tenantParams,
+  body: z.strictObject({
+    scopes: z
+      .array(scope)
+      .min(1, "at least one scope")
+      .refine((scopes) => new Set(scopes).size === scopes.length, "each scope once")
+      .default(["run", "read"]),
+    expires_at: z.iso
+      .datetime({ offset: true, error: "an RFC 3339 time, such as 2027-01-31T00:00:00Z" })
+      .nullable()
+      .default(null)
+      .meta({ description: "When the key ceases to work; null: never.", example: "2027-01-31T00:00:00Z" }),
+  }),
+  success: {
+    status: 201,
+    description: "Issued. Save the API key.",
+    schema: z
+      .object({
+        tenant_id: z.string(),
+        key_id: z.string(),
+        api_key: z.string(),
+        scopes: z.array(z.string()),
+        expires_at: time.nullable(),
+        message: z.string(),
+      })
+      .meta({ id: "IssuedApiKey" }),
+  },
+  problems: [401, 403, 404, 409, 422, 503],
+  async handle({ gateway, caller, params, body, head }) {
+    const answer = await gateway.issueKey(caller, params.tenant_id, body, head);
+    return { status: 201, body: answer.body, sent: answer.delivered };
+  },
+});

@@ -1,0 +1,14 @@
+export type { AdminCaller, LocalCaller, Scope, TenantCaller } from "./access.ts";
+export type { GatewayDeps, Log } from "./deps.ts";
+export { type Gateway, openGateway } from "./gateway.ts";
+export type { Health } from "./health.ts";
+export { type HttpOptions, httpApp } from "./http/app.ts";
+export { type HttpServer, serve } from "./http/listen.ts";
+export { openApiDocument } from "./http/openapi.ts";
+export { routes } from "./http/routes.ts";
+export { type GatewayMetrics, gatewayMetrics } from "./metrics.ts";
+export type { RequestHead } from "./operations/context.ts";
+export type { RunDetail, RunStep, RunSummary } from "./operations/run-shapes.ts";
+export type { Triggered } from "./operations/submit-run.ts";
+export { ApiProblem } from "./problem.ts";
+export type { Databases } from "./views/database.ts";

@@ -1,0 +1,49 @@
+import { LATENCY_SECONDS, type Metrics } from "@convergence/runtime/metrics.ts";
+
+/** What a gateway counts. */
+export interface GatewayMetrics {
+  /** A record of this topic that no schema read. */
+  unreadable(topic: string): void;
+  /** An event missing before another: it must not happen. */
+  logGap(): void;
+  /** An HTTP exchange: its route's template, not its path. */
+  request(method: string, route: string, status: number, seconds: number): void;
+  /** How many records a view has folded. */
+  folded(topic: string, records: number): void;
+}
+
+/** The gateway's metrics in a registry. */
+export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
+  const requests = metrics.counter("convergence_http_requests_total", "HTTP requests answered.", [
+    "method",
+    "route",
+    "status",
+  ]);
+  const durations = metrics.histogram(
+    "convergence_http_request_duration_seconds",
+    "From the request's head to the end of its answer.",
+    LATENCY_SECONDS,
+    ["method", "route"],
+  );
+  const unreadable = metrics.counter(
+    "convergence_gateway_unreadable_records_total",
+    "Records that no known schema reads.",
+    ["topic"],
+  );
+  const gaps = metrics.counter(
+    "convergence_gateway_log_gaps_total",
+    "Events of run.events whose predecessor is missing: alert on any.",
+  );
+  const folded = metrics.counter("convergence_gateway_folded_records_total", "Records folded into views.", [
+    "topic",
+  ]);
+  return {
+    unreadable: (topic) => unreadable.inc({ topic }),
+    logGap: () => gaps.inc(),
+    request(method, route, status, seconds) {
+      requests.inc({ method, route, status: String(status) });
+      durations.observe({ method, route }, seconds);
+    },
+    folded: (topic, records) => folded.inc({ topic }, records),
+  };
+}

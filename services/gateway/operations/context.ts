@@ -1,0 +1,27 @@
+import type { Delivery } from "../delivery.ts";
+import type { GatewayDeps } from "../deps.ts";
+import type { Replies } from "../replies.ts";
+import type { KeysView } from "../views/keys.ts";
+import type { RunsView } from "../views/runs/view.ts";
+import type { TenantsView } from "../views/tenants.ts";
+
+/** What the operations work with. */
+export interface Context {
+  deps: GatewayDeps;
+  keys: KeysView;
+  tenants: TenantsView;
+  runs: RunsView;
+  replies: Replies;
+  delivery: Delivery;
+}
+
+/** What a request says beside its body. */
+export interface RequestHead {
+  /** The Idempotency-Key header; null for none. */
+  idempotencyKey: string | null;
+  /** W3C trace context; null for none. */
+  traceparent: string | null;
+}
+
+/** How long a gateway waits for its own view to show what was just decided, in milliseconds. */
+export const OWN_VIEW_MS = 2_000;

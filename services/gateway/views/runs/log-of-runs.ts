@@ -1,0 +1,54 @@
+import type { RunEventsMessage } from "@convergence/contracts";
+import { LogReader, type Verdict } from "@convergence/log";
+
+/** Judges run.events: one reader a partition, and what of their state is not stored yet. */
+export class LogOfRuns {
+  readonly #readers = new Map<number, LogReader>();
+  readonly #stored: { claims: Map<number, number>; versions: Map<number, [string, number][]> };
+  #claims = new Map<number, number>();
+  #versions = new Map<string, [partition: number, version: number]>();
+
+  /** `stored`: as kept beside the offsets that reading goes on from. */
+  constructor(stored: { claims: Map<number, number>; versions: Map<number, [string, number][]> }) {
+    this.#stored = stored;
+  }
+
+  judge(partition: number, offset: number, message: RunEventsMessage): Verdict {
+    const reader = this.#reader(partition);
+    if (message.type === "Claimed") {
+      const verdict = reader.read(offset, { kind: "claim", follows: message.follows });
+      if (verdict === "counted") this.#claims.set(partition, offset);
+      return verdict;
+    }
+    const { tenant_id: tenantId, epoch, version } = message.meta;
+    const verdict = reader.read(offset, { kind: "event", tenantId, epoch, version });
+    if (verdict === "counted") this.#versions.set(tenantId, [partition, version]);
+    return verdict;
+  }
+
+  /** What changed since it was last taken. */
+  take(): { claims: [number, number][]; versions: [string, number, number][] } {
+    const taken = {
+      claims: [...this.#claims],
+      versions: [...this.#versions].map(([tenant, [partition, version]]): [string, number, number] => [
+        tenant,
+        partition,
+        version,
+      ]),
+    };
+    this.#claims = new Map();
+    this.#versions = new Map();
+    return taken;
+  }
+
+  #reader(partition: number): LogReader {
+    const known = this.#readers.get(partition);
+    if (known !== undefined) return known;
+    const reader = new LogReader(
+      this.#stored.claims.get(partition) ?? -1,
+      this.#stored.versions.get(partition) ?? [],
+    );
+    this.#readers.set(partition, reader);
+    return reader;
+  }
+}

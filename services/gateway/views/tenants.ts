@@ -1,0 +1,61 @@
+import type { DatabaseSync } from "node:sqlite";
+import { TENANTS_TYPES, type TenantSnapshot } from "@convergence/contracts";
+import type { GatewayDeps } from "../deps.ts";
+import { CompactedView, type Projection } from "./compacted-view.ts";
+import type { Follower } from "./follower.ts";
+
+interface Tenants {
+  byId: Map<string, TenantSnapshot>;
+  /** Tenant by the id of a key that is in force, but not known to have reached its owner. */
+  undelivered: Map<string, string>;
+}
+
+const projection: Projection<(typeof TENANTS_TYPES)[number], Tenants> = {
+  topic: "tenants",
+  types: TENANTS_TYPES,
+  empty: () => ({ byId: new Map(), undelivered: new Map() }),
+  apply(tenants, key, message) {
+    if (message === null) {
+      forget(tenants, key);
+    } else if (message.type === "TenantSnapshot") {
+      forget(tenants, message.tenant_id);
+      tenants.byId.set(message.tenant_id, message);
+      for (const { key_id, phase, delivered } of message.keys) {
+        if (phase === "ACTIVE" && !delivered) tenants.undelivered.set(key_id, message.tenant_id);
+      }
+    }
+  },
+  urgent: () => false,
+};
+
+/** What is known of each tenant: the topic `tenants` folded. */
+export class TenantsView {
+  readonly #view: CompactedView<(typeof TENANTS_TYPES)[number], Tenants>;
+
+  constructor(deps: GatewayDeps, database: DatabaseSync) {
+    this.#view = new CompactedView(deps, database, projection);
+  }
+
+  get follower(): Follower {
+    return this.#view.follower;
+  }
+
+  /** `tenantId` in lower case. */
+  get(tenantId: string): TenantSnapshot | undefined {
+    return this.#view.state.byId.get(tenantId);
+  }
+
+  /** True while the key, in force, is not known to have reached its owner. */
+  isUndelivered(keyId: string): boolean {
+    return this.#view.state.undelivered.has(keyId);
+  }
+
+  stop(): Promise<void> {
+    return this.#view.stop();
+  }
+}
+
+function forget(tenants: Tenants, tenantId: string): void {
+  for (const { key_id } of tenants.byId.get(tenantId)?.keys ?? []) tenants.undelivered.delete(key_id);
+  tenants.byId.delete(tenantId);
+}
