@@ -96,6 +96,12 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
     "description: «7\nsteps:\n  - { step_id: a, type: noop }\n",
     /must be a text, not a number/,
   ],
+  [
+    "a variable without quotes",
+    step(`${SELECT}\ndestination: { table: «{date} }`),
+    /must be a text, not a map \(a text that begins with "\{" needs quotes\)/,
+  ],
+  ["braces without quotes", step("type: bigquery_query\nquery: {«{date}}"), /needs quotes around it/],
   ["a query that is a list", step("type: bigquery_query\nquery: «[SELECT 1]"), /must be a text, not a list/],
   ["an empty query", step('type: bigquery_query\nquery: «""'), /must not be empty/],
   ["a timeout that is a text", step('type: noop\ntimeout_minutes: «"10"'), /must be a number, not a text/],
@@ -272,6 +278,11 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
   [
     "a reserved parameter",
     "parameters:\n  «tenant_id: { type: string }\nsteps:\n  - { step_id: a, type: noop }\n",
+    /platform's own/,
+  ],
+  [
+    "a parameter named like a prototype",
+    "parameters:\n  «__proto__: { type: string }\nsteps:\n  - { step_id: a, type: noop }\n",
     /platform's own/,
   ],
   [

@@ -33,7 +33,7 @@ export function checkParameters(parameters: unknown, source: Source): Fault[] {
   return Object.entries(parameters).flatMap(([name, parameter]) => {
     const path = ["parameters", name];
     const faults: Fault[] = [];
-    if (RESERVED_VARIABLES.includes(name) || name === TRIGGER_BY) {
+    if (RESERVED_VARIABLES.includes(name) || name === TRIGGER_BY || name.startsWith("__")) {
       faults.push(source.atKey(path, `${name} is a name of the platform's own: choose another`));
     }
     if (isMap(parameter)) faults.push(...checkDefault(parameter, path, source));

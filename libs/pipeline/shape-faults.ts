@@ -66,7 +66,13 @@ function fieldFault(issue: Issue, input: unknown, path: Path, source: Source): F
 }
 
 function complaint(issue: Issue, input: unknown): string {
-  if (issue.code === "invalid_type") return `must be ${kind(issue.expected)}, not ${kindOf(input)}`;
+  if (issue.code === "invalid_type") {
+    const quotes =
+      issue.expected === "string" && kindOf(input) === "a map"
+        ? ' (a text that begins with "{" needs quotes)'
+        : "";
+    return `must be ${kind(issue.expected)}, not ${kindOf(input)}${quotes}`;
+  }
   if (issue.code === "invalid_union") return `must be ${branches(issue)}, not ${kindOf(input)}`;
   if (issue.code === "invalid_value" && issue.values.length > 1) {
     const values = issue.values.map(String);

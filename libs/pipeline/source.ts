@@ -34,7 +34,12 @@ export interface Source {
 /** Parses YAML 1.2. Faults name `file`. */
 export function readYaml(text: string, file: string): Source {
   const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const doc = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    stringKeys: true,
+    logLevel: "error",
+  });
 
   function fault(at: number, path: Path, message: string): Fault {
     const { line, col } = lines.linePos(at);
@@ -81,6 +86,8 @@ function plainValue(doc: ReturnType<typeof parseDocument>, failed: (message: str
 function yamlMessage(code: string, message: string): string {
   if (code === "DUPLICATE_KEY") return "this key is there already: keep one of them";
   if (code === "MULTIPLE_DOCS") return 'a file holds one template: take out the "---" and what follows it';
+  if (code === "NON_STRING_KEY")
+    return "a key is a plain text; a value with {variables} needs quotes around it";
   return `not YAML: ${message}`;
 }
 

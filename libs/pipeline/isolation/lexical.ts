@@ -5,12 +5,15 @@
 import { type Token, tokenise } from "../sql/lexer.ts";
 
 /** Functions of GoogleSQL itself whose names have a dot. Any other dotted function is someone's, and may read tables. */
-const BUILT_IN: Readonly<Record<string, RegExp>> = {
-  safe: /^[a-z_][a-z0-9_]*$/,
-  net: /^(host|ip_from_string|safe_ip_from_string|ip_net_mask|ip_to_string|ip_trunc|ipv4_from_int64|ipv4_to_int64|public_suffix|reg_domain)$/,
-  hll_count: /^(init|merge|merge_partial|extract)$/,
-  kll_quantiles: /^(init|merge|merge_partial|merge_point|extract|extract_point)_?(int64|float64)?$/,
-};
+const BUILT_IN: ReadonlyMap<string, RegExp> = new Map([
+  ["safe", /^[a-z_][a-z0-9_]*$/],
+  [
+    "net",
+    /^(host|ip_from_string|safe_ip_from_string|ip_net_mask|ip_to_string|ip_trunc|ipv4_from_int64|ipv4_to_int64|public_suffix|reg_domain)$/,
+  ],
+  ["hll_count", /^(init|merge|merge_partial|extract)$/],
+  ["kll_quantiles", /^(init|merge|merge_partial|merge_point|extract|extract_point)_?(int64|float64)?$/],
+]);
 /** Functions that read from elsewhere, by name. */
 const READS_ELSEWHERE = /^(external_query|external_object_transform)$/i;
 
@@ -59,9 +62,7 @@ class Reading {
     const token = this.#code[i];
     const text = this.#texts[i] ?? "";
     if (token === undefined || (token.kind !== "word" && token.kind !== "name")) return null;
-    if (token.kind === "name" && text.includes("\\")) return "a quoted name in it holds an escape";
     const called = this.#texts[i + 1] === "(";
-    if (token.kind === "name" && called) return "it calls a quoted function";
     if (called && READS_ELSEWHERE.test(text)) return "it reads from elsewhere";
     const dotted = this.#texts[i - 1] === ".";
     if (called && dotted)
@@ -74,8 +75,8 @@ class Reading {
 
   /** Whether the call at `i` is namespace.function of GoogleSQL, both written plainly. */
   #isBuiltIn(i: number): boolean {
-    if (this.#texts[i - 3] === "." || this.#code[i - 2]?.kind !== "word") return false;
-    const functions = BUILT_IN[(this.#texts[i - 2] ?? "").toLowerCase()];
+    if (this.#texts[i - 3] === ".") return false;
+    const functions = BUILT_IN.get((this.#texts[i - 2] ?? "").toLowerCase());
     return functions?.test((this.#texts[i] ?? "").toLowerCase()) ?? false;
   }
 
