@@ -1,0 +1,282 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { OnFailure, StepReported, SubmitRun } from "@convergence/contracts";
+import {
+  decideCancelOpenRuns,
+  decideClaimed,
+  decideLeaseExpired,
+  decideReported,
+  decideSubmit,
+  dueSteps,
+  evolve,
+  noRuns,
+  type Plan,
+  type RunFact,
+  restoreRuns,
+  storeRuns,
+  type TenantRuns,
+} from "./index.ts";
+
+const NOW = 1_763_200_000_000;
+const HOUR = 3_600_000;
+
+function submit(changes: Partial<SubmitRun> = {}, at = NOW): SubmitRun {
+  return {
+    type: "SubmitRun",
+    meta: {
+      command_id: `command-of-${changes.run_id ?? "r1"}`,
+      tenant_id: "acme",
+      at,
+      sent_by: "gateway-1",
+      traceparent: null,
+    },
+    run_id: "r1",
+    provider: "gcp",
+    domain: "cost",
+    template: "export",
+    parameters: "{}",
+    trigger_by: "user@example.com",
+    trigger_type: "api",
+    idempotency: null,
+    ...changes,
+  };
+}
+
+/** A plan of one step for each entry, by what its failure does. */
+function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
+  return () => ({
+    ok: true,
+    run: {
+      run_id: runId,
+      tenant_name: "Acme",
+      pipeline_id: "Acme-gcp-cost-export",
+      provider: "gcp",
+      domain: "cost",
+      template: "export",
+      config_version: "hash",
+      trigger_type: "api",
+      trigger_by: "user@example.com",
+      parameters: "{}",
+      run_date: null,
+    },
+    steps: steps.map((on_failure, index) => ({
+      step_id: `s${index}`,
+      step_type: "noop",
+      on_failure,
+      spec: "{}",
+    })),
+  });
+}
+
+const at = (index: number, attempt = 1, run_id = "r1") => ({
+  tenant_id: "acme",
+  run_id,
+  index,
+  attempt,
+  runner: "runner-1",
+});
+const claimed = (index: number, attempt = 1) => ({
+  type: "StepClaimed" as const,
+  ...at(index, attempt),
+  at: NOW,
+});
+
+function reported(index: number, changes: Partial<StepReported> = {}): StepReported {
+  return {
+    type: "StepReported",
+    ...at(index),
+    ok: true,
+    retryable: false,
+    finished_at: NOW,
+    rows_processed: 3,
+    bytes_processed: 30,
+    error_message: null,
+    metadata: null,
+    ...changes,
+  };
+}
+const failure = (index: number, changes: Partial<StepReported> = {}) =>
+  reported(index, {
+    ok: false,
+    error_message: "no such table",
+    rows_processed: null,
+    bytes_processed: null,
+    ...changes,
+  });
+
+/** Folds facts onto a state. */
+function given(...facts: RunFact[][]): TenantRuns {
+  return facts.flat().reduce<TenantRuns>(evolve, noRuns);
+}
+
+/** The state after a run of these steps was accepted. */
+function accepted(steps: OnFailure[] = ["stop"], changes: Partial<SubmitRun> = {}): TenantRuns {
+  return given(decideSubmit(noRuns, submit(changes), NOW, plan(changes.run_id ?? "r1", steps)));
+}
+
+function after(state: TenantRuns, facts: RunFact[]): TenantRuns {
+  return facts.reduce<TenantRuns>(evolve, state);
+}
+
+const types = (facts: RunFact[]) => facts.map(({ type }) => type);
+
+test("given nothing, a submitted run is accepted and its first step is due", () => {
+  const state = accepted(["stop", "stop"]);
+  const run = state.runs.get("r1");
+  assert.equal(run?.status, "PENDING");
+  assert.deepEqual(run && dueSteps(run), [0]);
+});
+
+test("given a refusal by the plan, the run is rejected and nothing is remembered", () => {
+  const refusal = { status: 404, reason: "template-not-found", detail: "none", problems: [] };
+  const facts = decideSubmit(noRuns, submit(), NOW, () => ({ ok: false, refusal }));
+  assert.deepEqual(facts, [{ type: "RunRejected", command_id: "command-of-r1", run_id: "r1", ...refusal }]);
+  assert.equal(given(facts), noRuns);
+});
+
+test("a repeat with the same Idempotency-Key and body is the first run, for 24 hours of the commands' times", () => {
+  const idempotency = { key: "run|x|k", body_hash: "h" };
+  const state = accepted(["stop"], { idempotency });
+  const repeat = (hours: number, body_hash = "h") =>
+    decideSubmit(
+      state,
+      submit({ run_id: "r2", idempotency: { key: "run|x|k", body_hash } }, NOW + hours * HOUR),
+      NOW,
+      plan("r2"),
+    );
+  assert.deepEqual(repeat(23.9), [
+    { type: "RunRepeated", command_id: "command-of-r2", run_id: "r2", first_run_id: "r1" },
+  ]);
+  assert.deepEqual(types(repeat(24)), ["RunAccepted"]);
+  const [refused] = repeat(1, "another");
+  assert.ok(
+    refused?.type === "RunRejected" && refused.status === 422 && refused.reason === "idempotency-key-reused",
+  );
+});
+
+test("a key is remembered after its run is over, and forgotten once 24 hours have passed", () => {
+  const first = accepted(["stop"], { idempotency: { key: "k1", body_hash: "h" } });
+  const over = after(first, decideReported(first, reported(0), NOW));
+  assert.equal(over.runs.size, 0);
+  assert.equal(over.recentKeys.size, 1);
+  const later = submit({ run_id: "r2", idempotency: { key: "k2", body_hash: "h" } }, NOW + 25 * HOUR);
+  assert.deepEqual([...after(over, decideSubmit(over, later, NOW, plan("r2"))).recentKeys.keys()], ["k2"]);
+});
+
+test("the first claim of the current attempt starts the step; a second changes nothing", () => {
+  const state = accepted();
+  const facts = decideClaimed(state, claimed(0), NOW);
+  assert.deepEqual(types(facts), ["StepStarted"]);
+  const running = after(state, facts);
+  assert.equal(running.runs.get("r1")?.status, "RUNNING");
+  assert.deepEqual(decideClaimed(running, claimed(0), NOW), []);
+});
+
+test("steps run in the order written; the last one's success completes the run", () => {
+  let state = accepted(["stop", "stop"]);
+  const first = decideReported(state, reported(0), NOW);
+  assert.deepEqual(types(first), ["StepStarted", "StepFinished"]);
+  state = after(state, first);
+  assert.deepEqual(decideReported(state, reported(0), NOW), [], "a report of a step that is over");
+  const last = decideReported(state, reported(1), NOW + 5);
+  assert.deepEqual(types(last), ["StepStarted", "StepFinished", "RunFinished"]);
+  const end = last.at(-1);
+  assert.ok(end?.type === "RunFinished" && end.status === "COMPLETE" && end.run_version === 6);
+  assert.equal(after(state, last).runs.size, 0);
+});
+
+test("a failed step stops its run: the rest is skipped, the run fails and says why", () => {
+  const facts = decideReported(accepted(["stop", "stop", "stop"]), failure(0), NOW);
+  assert.deepEqual(types(facts), [
+    "StepStarted",
+    "StepFinished",
+    "StepFinished",
+    "StepFinished",
+    "RunFinished",
+  ]);
+  const statuses = facts.flatMap((fact) => (fact.type === "StepFinished" ? [fact.status] : []));
+  assert.deepEqual(statuses, ["FAILED", "SKIPPED", "SKIPPED"]);
+  const end = facts.at(-1);
+  assert.ok(end?.type === "RunFinished" && end.status === "FAILED");
+  assert.match(end.error_message ?? "", /Step "s0" failed: no such table/);
+});
+
+test("on_failure: continue goes on, and the run completes", () => {
+  const state = accepted(["continue", "stop"]);
+  const failed = decideReported(state, failure(0), NOW);
+  assert.deepEqual(types(failed), ["StepStarted", "StepFinished"]);
+  const end = decideReported(after(state, failed), reported(1), NOW).at(-1);
+  assert.ok(end?.type === "RunFinished" && end.status === "COMPLETE");
+});
+
+test("a failure that may pass is tried three times in all, each try with a number of its own", () => {
+  let state = accepted();
+  for (const [attempt, tryNumber] of [
+    [1, 2],
+    [2, 3],
+  ] as const) {
+    const [, reissued] = decideReported(state, failure(0, { retryable: true, attempt }), NOW);
+    assert.ok(
+      reissued?.type === "StepReissued" && reissued.try === tryNumber && reissued.attempt === attempt + 1,
+    );
+    state = after(state, decideReported(state, failure(0, { retryable: true, attempt }), NOW));
+  }
+  assert.equal(
+    decideReported(state, failure(0, { retryable: true, attempt: 3 }), NOW).at(-1)?.type,
+    "RunFinished",
+  );
+});
+
+test("a lease that ran out raises the attempt, never the try; the old attempt's results do not count any more", () => {
+  const running = after(accepted(), decideClaimed(accepted(), claimed(0), NOW));
+  const facts = decideLeaseExpired(running, { runId: "r1", index: 0, attempt: 1 });
+  assert.ok(facts[0]?.type === "StepReissued" && facts[0].attempt === 2 && facts[0].try === 1);
+  const reissued = after(running, facts);
+  assert.deepEqual(decideReported(reissued, reported(0), NOW), [], "the old attempt's report");
+  assert.deepEqual(decideLeaseExpired(reissued, { runId: "r1", index: 0, attempt: 1 }), [], "judged twice");
+  assert.deepEqual(types(decideClaimed(reissued, claimed(0, 2), NOW)), ["StepStarted"]);
+});
+
+test("a step keeps the start of its first attempt", () => {
+  const running = after(accepted(), decideClaimed(accepted(), claimed(0), NOW));
+  const reissued = after(running, decideLeaseExpired(running, { runId: "r1", index: 0, attempt: 1 }));
+  const [started] = decideClaimed(reissued, claimed(0, 2), NOW + 60_000);
+  assert.ok(started?.type === "StepStarted" && started.started_at === NOW);
+});
+
+test("cancelling the open runs ends each of them once, with one outcome for the command", () => {
+  const one = accepted(["stop", "stop"]);
+  const state = after(one, decideSubmit(one, submit({ run_id: "r2" }), NOW, plan("r2")));
+  const meta = { command_id: "c", tenant_id: "acme", at: NOW, sent_by: "tenant-service", traceparent: null };
+  const facts = decideCancelOpenRuns(state, { type: "CancelOpenRuns", meta, reason: "recreated" }, NOW);
+  assert.deepEqual(facts[0], { type: "OpenRunsCancelled", command_id: "c", run_ids: ["r1", "r2"] });
+  assert.equal(facts.filter(({ type }) => type === "RunFinished").length, 2);
+  const ended = after(state, facts);
+  assert.equal(ended.runs.size, 0);
+  assert.deepEqual(decideReported(ended, reported(0), NOW), [], "a result that comes too late");
+});
+
+test("results of runs and steps that are not there change nothing", () => {
+  const state = accepted(["stop", "stop"]);
+  assert.deepEqual(decideReported(state, reported(0, { run_id: "unknown" }), NOW), []);
+  assert.deepEqual(decideReported(state, reported(1), NOW), [], "a step whose turn has not come");
+});
+
+test("a run's versions count its events without a gap", () => {
+  const state = accepted(["stop", "stop", "stop"]);
+  const versions = decideReported(state, failure(0), NOW).flatMap((fact) =>
+    "run_version" in fact ? [fact.run_version] : [],
+  );
+  assert.deepEqual(versions, [2, 3, 4, 5, 6]);
+});
+
+test("a snapshot restores the very state", () => {
+  const idempotency = { key: "k", body_hash: "h" };
+  const state = after(
+    accepted(["stop", "continue"], { idempotency }),
+    decideClaimed(accepted(["stop", "continue"], { idempotency }), claimed(0), NOW),
+  );
+  const restored = restoreRuns(structuredClone(storeRuns(state)));
+  assert.deepEqual(storeRuns(restored), storeRuns(state));
+  assert.deepEqual(decideReported(restored, reported(0), NOW), decideReported(state, reported(0), NOW));
+});
