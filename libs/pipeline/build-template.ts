@@ -1,6 +1,7 @@
 /** Compiles a file in which no fault was found. */
 import { isMap } from "./check.ts";
 import { variablesIn } from "./check-strings.ts";
+import { IMPLICIT_DATE } from "./parameters.ts";
 import { fullForm, headOfStep, shortForm, type TemplateHead } from "./schema.ts";
 import { showPath } from "./source.ts";
 import type { VariableTypes } from "./sql/compile.ts";
@@ -69,8 +70,11 @@ function buildParameters(head: TemplateHead, used: ReadonlySet<string>): Paramet
       description: String(unescapeBraces(parameter.description ?? "")),
     }),
   );
-  if (!used.has("date") || declared.some(({ name }) => name === "date")) return declared;
-  return [...declared, { name: "date", type: "date", default: undefined, required: true, description: "" }];
+  if (!used.has(IMPLICIT_DATE) || declared.some(({ name }) => name === IMPLICIT_DATE)) return declared;
+  return [
+    ...declared,
+    { name: IMPLICIT_DATE, type: "date", default: undefined, required: true, description: "" },
+  ];
 }
 
 function unescapeBraces(value: Scalar): Scalar {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { loadCatalogue, resolveParameters } from "./index.ts";
+import { loadCatalogue, resolveParameters, showFault } from "./index.ts";
 import { templateJsonSchema } from "./json-schema.ts";
 import { resolved } from "./testing.ts";
 
@@ -82,6 +82,12 @@ test("templates are found by their path, broken ones only by their faults", asyn
   );
   assert.deepEqual(catalogue.faultsOf("aws", "usage", "bad"), catalogue.faults);
   assert.deepEqual(catalogue.faultsOf("gcp", "cost", "a"), []);
+  const [fault] = catalogue.faults;
+  assert.ok(fault);
+  assert.match(
+    showFault(fault),
+    /^configs\/aws\/usage\/bad\.yml:2:24: steps\[0\]\.type: there is no step type nope/,
+  );
 });
 
 test("no name reaches a file outside", async (t) => {

@@ -21,3 +21,4 @@ export type {
   TemplateName,
   TemplateStep,
 } from "./types.ts";
+export { showFault } from "./types.ts";

@@ -14,6 +14,9 @@ export const RESERVED_VARIABLES: readonly string[] = [
 /** A field of the request's body that says who asked. It is no variable. */
 export const TRIGGER_BY = "trigger_by";
 
+/** A date, and required, wherever a template names it without declaring it: the document's own form. */
+export const IMPLICIT_DATE = "date";
+
 /** Words that stand for a day or a moment in a default. */
 const DEFAULT_WORDS: Readonly<Partial<Record<ParameterType, readonly string[]>>> = {
   date: ["today", "yesterday"],

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { buildTemplate } from "./build-template.ts";
 import { checkOrder, checkParameters, isMap, parameterType, type Raw, withoutLaterKeys } from "./check.ts";
 import { checkStrings, HEAD_VARIABLES } from "./check-strings.ts";
-import { RESERVED_VARIABLES } from "./parameters.ts";
+import { IMPLICIT_DATE, RESERVED_VARIABLES } from "./parameters.ts";
 import { fullForm, headOfStep, shortForm, stepSchema } from "./schema.ts";
 import { shapeFaults } from "./shape-faults.ts";
 import { type Path, readYaml, type Source } from "./source.ts";
@@ -13,9 +13,6 @@ import { findStepType, LATER_STEP_TYPES, STEP_TYPES } from "./step-types/index.t
 import type { StepType } from "./step-types/step-type.ts";
 import { didYouMean } from "./suggest.ts";
 import type { Fault, ParameterType, Template, TemplateName } from "./types.ts";
-
-/** The variable that the document's short form uses without declaring it. */
-export const IMPLICIT_DATE = "date";
 
 /** Parses and checks one template. `file` is the path that faults name. All faults at once, in the file's order. */
 export function parseTemplate(
@@ -59,7 +56,7 @@ function checkShortForm(raw: Raw, types: VariableTypes, source: Source): Fault[]
   const shape = shapeFaults(shortForm, raw, [], source);
   const strings = checkStrings(raw, [], { ...HEAD_VARIABLES, ...bigqueryQuery.variables }, types, source);
   const faults = [...shape, ...elsewhere(strings, shape)];
-  if (faults.length === 0)
+  if (shape.length === 0)
     bigqueryQuery.check(raw, (path, message) => faults.push(source.atValue(path, message)));
   return faults;
 }

@@ -21,6 +21,11 @@ export interface Fault {
   message: string;
 }
 
+/** A fault on one line, as editors and terminals make a link of it. */
+export function showFault({ file, line, column, path, message }: Fault): string {
+  return `${file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`;
+}
+
 /** What is wrong with a request: the field or variable at fault, and what to do about it. */
 export interface Problem {
   field: string;
