@@ -86,7 +86,7 @@ test("templates are found by their path, broken ones only by their faults", asyn
   assert.ok(fault);
   assert.match(
     showFault(fault),
-    /^configs\/aws\/usage\/bad\.yml:2:24: steps\[0\]\.type: there is no step type nope/,
+    /^configs\/aws\/usage\/bad\.yml:2:25: steps\[0\]\.type: there is no step type nope/,
   );
 });
 
