@@ -1,0 +1,13 @@
+/** `npm run bench [-- NAME]`: the measurements behind every speed that the docs name. */
+import { benchRuns } from "./runs.ts";
+
+const BENCHES: Record<string, () => Promise<void>> = { runs: benchRuns };
+
+const name = process.argv[2] ?? "runs";
+const bench = BENCHES[name];
+if (bench === undefined) {
+  console.error(`no bench ${name}: there are ${Object.keys(BENCHES).join(", ")}`);
+  process.exit(2);
+}
+await bench();
+process.exit(0);
