@@ -15,12 +15,15 @@ export type FieldType =
   | "INTEGER"
   | "FLOAT"
   | "NUMERIC"
+  | "BIGNUMERIC"
   | "BOOLEAN"
   | "TIMESTAMP"
   | "DATE"
   | "DATETIME"
   | "TIME"
   | "JSON"
+  | "GEOGRAPHY"
+  | "INTERVAL"
   | "RECORD";
 
 /** One column, in BigQuery's REST form. */
@@ -53,7 +56,7 @@ export interface TableInfo {
 
 /** A query parameter's type: a scalar's name, or BigQuery's nested form. */
 export type ParamType =
-  | Exclude<FieldType, "RECORD" | "INTEGER" | "FLOAT" | "BOOLEAN">
+  | Exclude<FieldType, "RECORD" | "INTEGER" | "FLOAT" | "BOOLEAN" | "GEOGRAPHY" | "INTERVAL">
   | "INT64"
   | "FLOAT64"
   | "BOOL";
@@ -95,12 +98,16 @@ export interface MergeJob {
   version: string;
   /**
    * Bounds the scan to the partitions that the rows name: a TIMESTAMP or DATE column that is the same in a row's every
-   * version. Null for a table without partitions.
+   * version, and is among `required`. Null for a table without partitions. Rows that lack it make the scan unbounded.
    */
   partition: string | null;
   /** Columns that a row must give to be inserted; a row that lacks one only updates what is there. */
   required: string[];
-  /** BYTES as base64, TIMESTAMP as RFC 3339, JSON as its text, INT64 as number. Absent or undefined: leave as is. */
+  /**
+   * At least one; each key at most once. Every row gives its keys and its version. BYTES as base64, TIMESTAMP as
+   * RFC 3339, JSON as its text, INT64 as number. Absent, undefined or null: an existing row keeps what it has (a
+   * merge never sets a column to null), a new one gets null.
+   */
   rows: Record<string, string | number | boolean | null | string[] | undefined>[];
   labels: Record<string, string>;
 }
@@ -117,7 +124,7 @@ export interface JobInfo {
   /** Set when a DONE job failed. */
   error: JobError | null;
   labels: Record<string, string>;
-  /** Rows that the job wrote (destination or DML), or of its result. Null where BigQuery does not say. */
+  /** Rows that the job wrote: into its destination, or by DML. Null where BigQuery does not say. */
   rows: number | null;
   bytesProcessed: number;
 }
@@ -129,7 +136,7 @@ export interface DryRun {
 }
 
 /**
- * All methods reject with WarehouseError. `transient` ones may succeed when asked again; where `unknown` is set
+ * All methods reject with WarehouseError, and with TypeError for a name that is none. `transient` ones may succeed when asked again; where `unknown` is set
  * the request's effect may have happened all the same.
  */
 export interface Warehouse {
@@ -149,13 +156,18 @@ export interface Warehouse {
   deleteTable(table: TableRef): Promise<void>;
   /** "exists" where a job of this id was submitted before: whatever that job did stands. */
   submitQuery(job: QueryJob): Promise<"started" | "exists">;
+  /** @throws TypeError for a job that the port does not allow (see MergeJob), before anything is sent. */
   submitMerge(job: MergeJob): Promise<"started" | "exists">;
   getJob(jobId: string): Promise<JobInfo | null>;
-  /** Waits until the job is DONE, at most `ms` milliseconds; then returns it as it is. */
+  /** Waits until the job is DONE, at most `ms` milliseconds; then returns it as it is. Unknown: reason notFound. */
   waitForJob(jobId: string, ms: number): Promise<JobInfo>;
+  /** Asks for the job's end; it may still complete. Unknown or DONE: does nothing. */
   cancelJob(jobId: string): Promise<void>;
   dryRun(query: Pick<QueryJob, "sql" | "params" | "defaultDataset">): Promise<DryRun>;
-  /** Runs a small read query and returns its rows as plain JSON values. */
+  /**
+   * Runs a small read query and returns its rows as plain JSON values: INT64 as number (a string beyond 2^53), NUMERIC
+   * as string, TIMESTAMP as RFC 3339 in UTC, BYTES as base64, JSON parsed.
+   */
   read(query: Pick<QueryJob, "sql" | "params" | "defaultDataset">): Promise<Record<string, unknown>[]>;
 }
 

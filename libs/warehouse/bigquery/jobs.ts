@@ -1,0 +1,96 @@
+import type { JobMetadata } from "@google-cloud/bigquery";
+import { mergeParameters, type RestParameter } from "../merge/parameters.ts";
+import { mergeStatement } from "../merge/statement.ts";
+import { datasetName, destinationName } from "../names.ts";
+import type { DryRun, JobInfo, MergeJob, QueryJob, QueryParam } from "../port.ts";
+
+/** The body of jobs.insert for a query. */
+export function queryConfiguration(project: string, job: Omit<QueryJob, "jobId">): object {
+  return {
+    labels: job.labels,
+    ...(job.timeoutMs === undefined ? {} : { jobTimeoutMs: String(job.timeoutMs) }),
+    query: {
+      query: job.sql,
+      useLegacySql: false,
+      defaultDataset: { projectId: project, datasetId: datasetName(job.defaultDataset) },
+      ...parameters(job.params.map(restParameter)),
+      ...destination(project, job.destination),
+    },
+  };
+}
+
+/** The body of jobs.insert for a merge. */
+export function mergeConfiguration(project: string, job: MergeJob): object {
+  return {
+    labels: job.labels,
+    query: {
+      query: mergeStatement(project, job),
+      useLegacySql: false,
+      ...parameters(mergeParameters(job)),
+    },
+  };
+}
+
+export function parameters(list: RestParameter[]): object {
+  return list.length === 0 ? {} : { parameterMode: "NAMED", queryParameters: list };
+}
+
+export function restParameter({ name, type, value }: QueryParam): RestParameter {
+  return {
+    name,
+    parameterType: { type },
+    parameterValue: { value: value === null ? null : String(value) },
+  };
+}
+
+function destination(project: string, to: QueryJob["destination"]): object {
+  if (to === null) return {};
+  return {
+    destinationTable: {
+      projectId: project,
+      datasetId: datasetName(to.dataset),
+      tableId: destinationName(to.table),
+    },
+    createDisposition: "CREATE_IF_NEEDED",
+    writeDisposition: to.write,
+    ...(to.partitionBy === undefined ? {} : { timePartitioning: to.partitionBy }),
+    ...(to.clusterBy === undefined ? {} : { clustering: { fields: to.clusterBy } }),
+  };
+}
+
+/** A job resource as the port tells it. */
+export function jobInfo(jobId: string, job: JobMetadata): JobInfo {
+  const failure = job.status?.errorResult;
+  const state = job.status?.state;
+  return {
+    jobId,
+    state: state === "DONE" || state === "RUNNING" ? state : "PENDING",
+    error: failure ? { reason: failure.reason ?? "unknown", message: failure.message ?? "" } : null,
+    labels: job.configuration?.labels ?? {},
+    rows: failure ? null : rowsWritten(job),
+    bytesProcessed: Number(job.statistics?.totalBytesProcessed ?? 0),
+  };
+}
+
+/** The last stage of a query's plan writes its destination; DML says itself. */
+function rowsWritten(job: JobMetadata): number | null {
+  const query = job.statistics?.query;
+  if (query?.numDmlAffectedRows != null) return Number(query.numDmlAffectedRows);
+  if (job.configuration?.query?.writeDisposition == null) return null;
+  const written = query?.queryPlan?.at(-1)?.recordsWritten;
+  return written == null ? null : Number(written);
+}
+
+/** A dry run's job resource as the port tells it. */
+export function dryRunInfo(job: JobMetadata): DryRun {
+  const query = job.statistics?.query;
+  return {
+    referencedTables: (query?.referencedTables ?? []).map((table) => ({
+      project: table.projectId ?? "",
+      dataset: table.datasetId ?? "",
+      table: table.tableId ?? "",
+    })),
+    bytesProcessed: Number(job.statistics?.totalBytesProcessed ?? 0),
+    statementType: query?.statementType ?? "",
+  };
+}

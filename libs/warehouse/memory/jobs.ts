@@ -1,0 +1,86 @@
+import type { Clock } from "@convergence/runtime/clock.ts";
+import type { JobError, JobInfo, MergeJob, QueryJob } from "../port.ts";
+import type { Effect } from "./tables.ts";
+
+/** A job as it was submitted, and what became of it. */
+export interface JobRecord extends JobInfo {
+  submitted: { query: QueryJob } | { merge: MergeJob };
+}
+
+interface Job extends JobRecord {
+  ended: { promise: Promise<void>; resolve: () => void };
+}
+
+/** Jobs by id: each runs once, for as long as it is told to on the clock, and has its effect at its end. */
+export class Jobs {
+  readonly #clock: Clock;
+  readonly #jobs = new Map<string, Job>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @param effect called at the job's end, unless it is cancelled before. */
+  submit(
+    jobId: string,
+    submitted: JobRecord["submitted"],
+    durationMs: number,
+    effect: () => Effect,
+  ): "started" | "exists" {
+    if (this.#jobs.has(jobId)) return "exists";
+    const job: Job = {
+      jobId,
+      state: "RUNNING",
+      error: null,
+      labels: { ...("query" in submitted ? submitted.query.labels : submitted.merge.labels) },
+      rows: null,
+      bytesProcessed: 0,
+      submitted,
+      ended: Promise.withResolvers<void>(),
+    };
+    this.#jobs.set(jobId, job);
+    if (durationMs > 0) this.#clock.after(durationMs, () => end(job, effect));
+    else end(job, effect);
+    return "started";
+  }
+
+  info(jobId: string): JobInfo | null {
+    const job = this.#jobs.get(jobId);
+    if (job === undefined) return null;
+    const { submitted: _submitted, ended: _ended, ...info } = job;
+    return { ...info, labels: { ...info.labels } };
+  }
+
+  /** Resolves once the job is DONE or `ms` have passed. */
+  async wait(jobId: string, ms: number): Promise<void> {
+    const job = this.#jobs.get(jobId);
+    if (job === undefined || job.state === "DONE") return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#clock.after(ms, resolve);
+    await Promise.race([job.ended.promise, promise]);
+    timer.clear();
+  }
+
+  cancel(jobId: string): void {
+    const job = this.#jobs.get(jobId);
+    if (job) end(job, () => failed({ reason: "stopped", message: "Job execution was cancelled" }));
+  }
+
+  records(): JobRecord[] {
+    return [...this.#jobs.values()].map(({ ended: _ended, ...record }) => ({ ...record }));
+  }
+}
+
+/** An effect that is none: the job fails. */
+export function failed(error: JobError): Effect {
+  return { error };
+}
+
+function end(job: Job, effect: () => Effect): void {
+  if (job.state === "DONE") return;
+  const done = effect();
+  job.state = "DONE";
+  if ("error" in done) job.error = done.error;
+  else job.rows = done.rows;
+  job.ended.resolve();
+}
