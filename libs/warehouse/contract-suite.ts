@@ -147,7 +147,11 @@ function tables(c: Context): void {
     assert.equal(await c.warehouse.getTable(table), null);
   });
 
-  test("a name that could leave its place is refused before anything is asked", async () => {
+  test("a name that could leave its place, or a label in upper case, is refused before anything is asked", async () => {
+    const name = uniqueName("ds");
+    await assert.rejects(c.warehouse.createDataset(name, { tenant: "Acme" }, ""), TypeError);
+    await assert.rejects(c.warehouse.createDataset(name, { Tenant: "acme" }, ""), TypeError);
+    assert.equal(await c.warehouse.getDataset(name), null);
     for (const bad of ["", "a.b", "a`b", "a/b", "a b", "a\n", "../x", "a$20251115"]) {
       await assert.rejects(c.warehouse.getTable({ dataset: c.dataset, table: bad }), TypeError, bad);
       await assert.rejects(c.warehouse.getDataset(bad), TypeError, bad);

@@ -40,6 +40,21 @@ export function qualified(project: string, table: TableRef): string {
   return `\`${parts.join(".")}\``;
 }
 
+/**
+ * Labels as they are, once BigQuery would take them: keys and values of at most 63 of [a-z0-9_-], a key from a letter.
+ * @throws TypeError
+ */
+export function checkedLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  for (const [key, value] of Object.entries(labels)) {
+    if (!/^[a-z][a-z0-9_-]{0,62}$/.test(key))
+      throw new TypeError(`${JSON.stringify(key)} is no label's name`);
+    if (!/^[a-z0-9_-]{0,63}$/.test(value)) {
+      throw new TypeError(`${JSON.stringify(value)} is no value of the label ${key}: use lower case`);
+    }
+  }
+  return { ...labels };
+}
+
 function checked(what: string, pattern: RegExp, name: string): string {
   if (!pattern.test(name)) throw new TypeError(`${JSON.stringify(name)} is no ${what}'s name`);
   return name;

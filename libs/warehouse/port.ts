@@ -136,8 +136,9 @@ export interface DryRun {
 }
 
 /**
- * All methods reject with WarehouseError, and with TypeError for a name that is none. `transient` ones may succeed when asked again; where `unknown` is set
- * the request's effect may have happened all the same.
+ * All methods reject with WarehouseError, and with TypeError for a name or label that BigQuery would not take (labels:
+ * at most 63 of [a-z0-9_-], so a tenant's id in lower case). `transient` ones may succeed when asked again; where
+ * `unknown` is set the request's effect may have happened all the same.
  */
 export interface Warehouse {
   readonly project: string;

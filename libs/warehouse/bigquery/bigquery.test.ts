@@ -297,6 +297,43 @@ test("waiting polls BigQuery's long poll until the job is DONE", async (t) => {
   assert.deepEqual(seen[0]?.query, { location: "EU", timeoutMs: "200", maxResults: "0" });
 });
 
+test("a job that was DONE in the answer to its submit is not asked for again", async (t) => {
+  const statistics = { totalBytesProcessed: "10", query: { numDmlAffectedRows: "1" } };
+  const configuration = { labels: MERGE.labels };
+  const { warehouse, seen } = await recorder(t, {
+    json: { status: { state: "DONE" }, configuration, statistics },
+  });
+  await warehouse.submitMerge(MERGE);
+  const done = { jobId: "m1", state: "DONE", error: null, labels: MERGE.labels, rows: 1, bytesProcessed: 10 };
+  assert.deepEqual(await warehouse.waitForJob("m1", 1000), done);
+  assert.equal(seen.length, 1);
+});
+
+test("a merge that ends well costs its submit and one long poll", async (t) => {
+  const configuration = { labels: MERGE.labels };
+  const { warehouse, seen } = await recorder(
+    t,
+    { json: { status: { state: "PENDING" }, configuration } },
+    { json: { jobComplete: true, numDmlAffectedRows: "2", totalBytesProcessed: "10" } },
+  );
+  await warehouse.submitMerge(MERGE);
+  const done = { jobId: "m1", state: "DONE", error: null, labels: MERGE.labels, rows: 2, bytesProcessed: 10 };
+  assert.deepEqual(await warehouse.waitForJob("m1", 1000), done);
+  assert.equal(seen.length, 2);
+});
+
+test("a merge that another submitted is asked for its labels", async (t) => {
+  const statistics = { query: { numDmlAffectedRows: "2" } };
+  const { warehouse } = await recorder(
+    t,
+    refusal(409, "duplicate"),
+    { json: { jobComplete: true, numDmlAffectedRows: "2" } },
+    { json: { status: { state: "DONE" }, configuration: { labels: { last: "3" } }, statistics } },
+  );
+  assert.equal(await warehouse.submitMerge(MERGE), "exists");
+  assert.deepEqual((await warehouse.waitForJob("m1", 1000)).labels, { last: "3" });
+});
+
 test("waiting ends with its time, and tells a failed job as it is", async (t) => {
   const running = await recorder(
     t,

@@ -1,13 +1,13 @@
 import type { JobMetadata } from "@google-cloud/bigquery";
 import { mergeParameters, type RestParameter } from "../merge/parameters.ts";
 import { mergeStatement } from "../merge/statement.ts";
-import { datasetName, destinationName } from "../names.ts";
+import { checkedLabels, datasetName, destinationName } from "../names.ts";
 import type { DryRun, JobInfo, MergeJob, QueryJob, QueryParam } from "../port.ts";
 
 /** The body of jobs.insert for a query. */
 export function queryConfiguration(project: string, job: Omit<QueryJob, "jobId">): object {
   return {
-    labels: job.labels,
+    labels: checkedLabels(job.labels),
     ...(job.timeoutMs === undefined ? {} : { jobTimeoutMs: String(job.timeoutMs) }),
     query: {
       query: job.sql,
@@ -22,7 +22,7 @@ export function queryConfiguration(project: string, job: Omit<QueryJob, "jobId">
 /** The body of jobs.insert for a merge. */
 export function mergeConfiguration(project: string, job: MergeJob): object {
   return {
-    labels: job.labels,
+    labels: checkedLabels(job.labels),
     query: {
       query: mergeStatement(project, job),
       useLegacySql: false,

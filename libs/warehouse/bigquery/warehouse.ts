@@ -3,19 +3,13 @@ import { StartError } from "@convergence/runtime/start-error.ts";
 import { BigQuery, type DatasetResource, type JobMetadata, type TableMetadata } from "@google-cloud/bigquery";
 import { PassThroughClient } from "google-auth-library";
 import { checkMerge } from "../merge/check.ts";
-import { datasetName, jobName, tableName } from "../names.ts";
-import { type JobInfo, type TableRef, type Warehouse, WarehouseError } from "../port.ts";
+import { checkedLabels, datasetName, jobName, tableName } from "../names.ts";
+import { type TableRef, type Warehouse, WarehouseError } from "../port.ts";
 import { plainFields, type RestField } from "./fields.ts";
-import {
-  dryRunInfo,
-  jobInfo,
-  mergeConfiguration,
-  parameters,
-  queryConfiguration,
-  restParameter,
-} from "./jobs.ts";
+import { dryRunInfo, mergeConfiguration, parameters, queryConfiguration, restParameter } from "./jobs.ts";
 import { type Call, call, callOrNull } from "./rest.ts";
 import { plainRows } from "./rows.ts";
+import { JobWaiting } from "./waiting.ts";
 
 export interface BigQueryWarehouseOptions {
   /** GCP_PROJECT_ID. */
@@ -29,6 +23,9 @@ export interface BigQueryWarehouseOptions {
   clock?: Clock;
 }
 
+/** A read that takes longer is given up, in milliseconds. */
+const READ_MS = 60_000;
+
 /**
  * BigQuery, real or local, by the same calls. Credentials are found as Google's libraries find them
  * (GOOGLE_APPLICATION_CREDENTIALS, the workload's identity). No call is repeated in here: its caller knows what a
@@ -40,30 +37,16 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
   const connection = { client: connect(options), clock, timeoutMs: requestTimeoutMs };
   const send = <T extends object>(request: Call) => call<T>(connection, request);
   const find = <T extends object>(request: Call) => callOrNull<T>(connection, request);
-  /** How long BigQuery may hold a request back; well below the request's own timeout. */
-  const longPollMs = Math.floor(requestTimeoutMs / 2);
+  const jobs = new JobWaiting(connection, location);
 
   async function submit(jobId: string, configuration: object): Promise<"started" | "exists"> {
     const jobReference = { projectId: project, jobId: jobName(jobId), location };
-    return created("started", send({ method: "POST", path: "/jobs", body: { jobReference, configuration } }));
-  }
-
-  async function getJob(jobId: string): Promise<JobInfo | null> {
-    const path = `/jobs/${jobName(jobId)}`;
-    const job = await find<JobMetadata>({ method: "GET", path, query: { location } });
-    return job && jobInfo(jobId, job);
-  }
-
-  /** Waits up to `ms` for a query job's end. A failed job's error comes back as the request's own. */
-  async function poll(jobId: string, ms: number): Promise<WarehouseError | null> {
-    const query = { location, timeoutMs: ms, maxResults: 0 };
-    try {
-      await send({ method: "GET", path: `/queries/${jobName(jobId)}`, query });
-      return null;
-    } catch (error) {
-      if (error instanceof WarehouseError && error.reason !== "network") return error;
-      throw error;
-    }
+    const body = { jobReference, configuration };
+    const answer = send<JobMetadata>({ method: "POST", path: "/jobs", body });
+    return created(
+      "started",
+      answer.then((job) => jobs.submitted(jobId, job)),
+    );
   }
 
   return {
@@ -77,7 +60,7 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
 
     async createDataset(dataset, labels, description) {
       const datasetReference = { projectId: project, datasetId: datasetName(dataset) };
-      const body = { datasetReference, location, labels, description };
+      const body = { datasetReference, location, labels: checkedLabels(labels), description };
       return created("created", send({ method: "POST", path: "/datasets", body }));
     },
 
@@ -113,20 +96,9 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
       return submit(job.jobId, mergeConfiguration(project, job));
     },
 
-    getJob,
+    getJob: async (jobId) => jobs.get(jobId),
 
-    async waitForJob(jobId, ms) {
-      const deadline = clock.now() + ms;
-      for (;;) {
-        const left = Math.max(0, deadline - clock.now());
-        const failure = await poll(jobId, Math.min(left, longPollMs));
-        const job = await getJob(jobId);
-        if (job === null) throw new WarehouseError("notFound", `there is no job ${jobId}`);
-        if (job.state === "DONE") return job;
-        if (failure !== null) throw failure;
-        if (clock.now() >= deadline) return job;
-      }
-    },
+    waitForJob: async (jobId, ms) => jobs.wait(jobId, ms),
 
     async cancelJob(jobId) {
       await find({ method: "POST", path: `/jobs/${jobName(jobId)}/cancel`, query: { location } });
@@ -144,6 +116,8 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
     },
 
     async read({ sql, params, defaultDataset }) {
+      const deadline = clock.now() + READ_MS;
+      const longPollMs = Math.floor(requestTimeoutMs / 2);
       const body = {
         query: sql,
         useLegacySql: false,
@@ -158,6 +132,9 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
       for (;;) {
         if (page.jobComplete) rows.push(...plainRows(plainFields(page.schema?.fields), page.rows ?? []));
         if (page.jobComplete && page.pageToken === undefined) return rows;
+        if (clock.now() >= deadline) {
+          throw new WarehouseError("timeout", `a read took more than ${READ_MS} ms`, { transient: true });
+        }
         page = await send<ResultPage>(nextPage(page, longPollMs));
       }
     },

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from "@convergence/runtime/clock.ts";
 import { checkMerge } from "../merge/check.ts";
-import { datasetName, destinationName, jobName, tableName } from "../names.ts";
+import { checkedLabels, datasetName, destinationName, jobName, tableName } from "../names.ts";
 import { type DryRun, type QueryJob, type TableRef, type Warehouse, WarehouseError } from "../port.ts";
 import { failed, type JobRecord, Jobs } from "./jobs.ts";
 import { type Effect, notFound, type Row, Tables } from "./tables.ts";
@@ -112,8 +112,10 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
         const labels = tables.labels(dataset);
         return labels && { location, labels: { ...labels } };
       }),
-    createDataset: async (dataset, labels) =>
-      run("createDataset", datasetName(dataset), () => tables.createDataset(dataset, labels)),
+    createDataset: async (dataset, labels) => {
+      const own = checkedLabels(labels);
+      return run("createDataset", datasetName(dataset), () => tables.createDataset(dataset, own));
+    },
     deleteDataset: async (dataset) =>
       run("deleteDataset", datasetName(dataset), () => tables.deleteDataset(dataset)),
     getTable: async (table) =>
@@ -126,6 +128,7 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
     deleteTable: async (table) => run("deleteTable", named(table), () => tables.deleteTable(table)),
     submitQuery: async (job) => {
       datasetName(job.defaultDataset);
+      checkedLabels(job.labels);
       if (job.destination) destinationName(job.destination.table);
       return run("submitQuery", jobName(job.jobId), (outcome) =>
         submit(job.jobId, outcome, { query: job }, () => runQuery(job)),
@@ -134,6 +137,7 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
     submitMerge: async (job) => {
       checkMerge(job);
       named(job.table);
+      checkedLabels(job.labels);
       return run("submitMerge", jobName(job.jobId), (outcome) =>
         submit(job.jobId, outcome, { merge: job }, () => tables.merge(job)),
       );
