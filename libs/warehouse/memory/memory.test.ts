@@ -163,6 +163,34 @@ test("rows and reads are what the caller hands in", async () => {
   });
 });
 
+test("a version that is a time is compared to the microsecond", async () => {
+  const warehouse = await withFaults({});
+  await warehouse.createTable(out, {
+    schema: { fields: ["id", "at"].map((name) => ({ name, type: "STRING" as const })) },
+  });
+  const written = async (jobId: string, at: string) => {
+    await warehouse.submitMerge({
+      jobId,
+      table: out,
+      columns: [
+        { name: "id", type: "STRING" },
+        { name: "at", type: "TIMESTAMP" },
+      ],
+      keys: ["id"],
+      version: "at",
+      partition: null,
+      required: [],
+      rows: [{ id: "a", at }],
+      labels: {},
+    });
+    return (await warehouse.getJob(jobId))?.rows;
+  };
+  assert.equal(await written("m1", "2025-11-15T00:00:00.123Z"), 1);
+  assert.equal(await written("m2", "2025-11-15T00:00:00.123456Z"), 1);
+  assert.equal(await written("m3", "2025-11-15T00:00:00.123Z"), 0);
+  assert.equal(await written("m4", "2025-11-15T02:00:00.124+02:00"), 1);
+});
+
 test("a merge row outside the partitions that its batch names is not seen, as in BigQuery", async () => {
   const warehouse = await withFaults({});
   await warehouse.createTable(out, {

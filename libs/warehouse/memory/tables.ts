@@ -149,11 +149,12 @@ function partitionFilter(job: MergeJob): (row: Row) => boolean {
   };
 }
 
+/** Numbers by size; times, all in UTC, by their text, where a longer fraction of one second is the later one. */
 function isNewer(version: unknown, than: unknown): boolean {
   if (than == null) return true;
-  return typeof version === "number" && typeof than === "number"
-    ? version > than
-    : String(version) > String(than);
+  if (typeof version === "number" && typeof than === "number") return version > than;
+  const text = (value: unknown) => String(value).replace(/Z$/, "");
+  return text(version) > text(than);
 }
 
 function storedRow(job: MergeJob, row: MergeJob["rows"][number]): Row {
