@@ -54,6 +54,9 @@ export function viewContract(harness: BusHarness): void {
       assert.equal(await view.caughtUp(harness.patienceMs), true);
       assert.equal(seen.length, (round + 1) * 200);
     }
+    const late = await collect(bus, [log.name], "low");
+    assert.equal(await late.view.caughtUp(), true);
+    assert.equal(late.seen.length, 1_000);
     const ends = await bus.ends(log.name);
     assert.deepEqual(view.position(log.name), new Map([...ends].map(([p, { end }]) => [p, end])));
     assert.throws(() => view.position("no-such-topic"), TypeError);

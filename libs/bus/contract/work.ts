@@ -122,12 +122,15 @@ export function workContract(harness: BusHarness): void {
     const { bus, connect, until } = await openFixture(t, harness, [tasks]);
     const options = { group: unique("workers"), topic: tasks.name };
     const stale: Done[] = [];
-    const a = await worker(bus, { ...options, member: "a" }, (_, done) => stale.push(done));
-    await bus.append(range(40, (i) => text(tasks.name, `k${i}`, String(i), i % 4)));
-    await until("the first takes all", () => new Set(a.taken.map(textOf)).size === 40);
+    const a = await worker(bus, { ...options, member: "a", maxInFlight: 20 }, (_, done) => stale.push(done));
+    await bus.append(range(20, (i) => text(tasks.name, "k", String(i), 2 + (i % 2))));
+    await until("the first holds all that it may", () => new Set(a.taken.map(textOf)).size === 20);
+    await bus.append(range(20, (i) => text(tasks.name, "k", String(20 + i), i % 2)));
     const b = await worker(await connect(), { ...options, member: "b" }, (_, done) => done());
     await until("the second has its share", () => b.partitions.size === 2 && a.partitions.size === 2);
     await until("it takes what was undone there", () => new Set(b.taken.map(textOf)).size === 20);
+    const kept = () => a.taken.filter(({ partition }) => a.partitions.has(partition)).map(textOf);
+    await until("the first takes the rest of what it kept", () => new Set(kept()).size === 20);
     for (const done of stale) done();
     assert.ok(b.taken.every(({ partition }) => b.partitions.has(partition)));
   });

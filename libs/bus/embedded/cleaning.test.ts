@@ -31,6 +31,17 @@ test("compaction keeps the last of each key once they are old enough, offsets as
   assert.deepEqual(await bus.append([put("d", "1")]), [5]);
 });
 
+test("a young record supersedes nothing yet", async (t) => {
+  const { bus, clock } = openVirtual(t, [SNAPSHOTS]);
+  await bus.append([put("a", "1")]);
+  await clock.advance(MINUTE / 2);
+  await bus.append([put("a", "2")]);
+  await clock.advance(MINUTE - 1);
+  assert.equal((await readAll(bus, "snapshots")).length, 2);
+  await clock.advance(2 * MINUTE);
+  assert.equal((await readAll(bus, "snapshots")).length, 1);
+});
+
 test("a tombstone goes after its time, and what it hides before it", async (t) => {
   const { bus, clock } = openVirtual(t, [SNAPSHOTS]);
   await bus.append([put("a", "1"), put("b", "1"), put("a", null)]);

@@ -37,7 +37,7 @@ export class Cursor {
 
   /** Records that were just stored: kept if they are the next to read, else they are read from the file later. */
   offer(batch: readonly BusRecord[]): void {
-    if (this.#index >= this.#buffer.length && this.position === batch[0]?.offset) {
+    if (this.position === batch[0]?.offset) {
       this.#buffer = batch;
       this.#index = 0;
     }

@@ -119,13 +119,8 @@ export class Group {
     );
     const plan = seats.map((seat, i) => ({ seat, held: shares.get(String(i)) ?? new Set<Partition>() }));
     for (const { seat } of plan) seat.generation = this.#generation;
-    // First everybody gives up what goes to another, so that nothing has two holders.
-    for (const { seat, held } of plan) this.#assign(seat, new Set([...seat.held].filter((p) => held.has(p))));
-    for (const { seat, held } of plan) this.#assign(seat, held);
-  }
-
-  #assign(seat: Seat, held: ReadonlySet<Partition>): void {
-    if (this.counts(seat)) seat.assign(held);
+    // Partitions only ever move to members that joined later, so each is given up before another has it.
+    for (const { seat, held } of plan) if (this.counts(seat)) seat.assign(held);
   }
 }
 

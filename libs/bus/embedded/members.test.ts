@@ -46,6 +46,44 @@ test("a paused member is called and answered nothing, and goes on where it was",
   assert.deepEqual(lane.calls.slice(2).toSorted(), ["fold e0", "fold e1", "fold e2", "input c0"]);
 });
 
+test("what was on its way to a paused member comes once it is back, without anything new", async (t) => {
+  const faults = { deliveryDelayMs: (reader: string) => (reader.startsWith("view:late") ? 50 : 0) };
+  const { bus, clock } = openVirtual(t, [LOG], { limits: LIMITS, faults });
+  const seen: string[] = [];
+  for (const member of ["late", "early"]) {
+    await bus.view({ topics: ["log"], from: "low", member }, (r) => seen.push(`${member} ${textOf(r)}`));
+  }
+  await clock.advance(100);
+  bus.pauseMember("early");
+  await bus.append([put("e0")]);
+  await clock.advance(20);
+  bus.pauseMember("late");
+  await clock.advance(100);
+  assert.deepEqual(seen, []);
+  for (const member of ["late", "early"]) bus.resumeMember(member);
+  await clock.advance(100);
+  assert.deepEqual(seen.toSorted(), ["early e0", "late e0"]);
+});
+
+test("what a zombie says is done does not count", async (t) => {
+  const { bus, clock } = openVirtual(t, TOPICS, { limits: LIMITS });
+  const a = await join(bus, "a", { input() {} });
+  const b = await join(bus, "b", { input() {} });
+  await bus.append([put("c0", "input"), put("c1", "input")]);
+  await clock.advance(0);
+  const zombie = a.ready(0);
+  bus.pauseMember("a");
+  await clock.advance(1_000);
+  assert.ok(b.ready(0));
+  bus.resumeMember("a");
+  for (const { topic, offset } of zombie?.inputs ?? []) zombie?.owner.done(topic, offset);
+  await clock.advance(50);
+  assert.equal(zombie?.lostWhy, undefined, "it still believes itself the owner");
+  bus.dropMember("b");
+  await clock.advance(2_000);
+  assert.deepEqual(a.ready(0)?.inputs.map(textOf), ["c0", "c1"]);
+});
+
 test("a member paused beyond its session loses its lane to another, and comes back as a zombie", async (t) => {
   const { bus, clock } = openVirtual(t, TOPICS, { limits: LIMITS });
   const a = await join(bus, "a", { input() {} });
