@@ -245,7 +245,7 @@ test("a paused writer that comes back is not counted, and every command still ha
   await second.stop();
 });
 
-test("an append whose outcome is unknown, or that is stored twice, counts once", async () => {
+test("an append whose outcome is unknown, or that is stored twice, counts once", async (t) => {
   const faults: AppendFault[] = [];
   const bus = open(t, (member) => (member === "w1" ? (faults.shift() ?? "ok") : "ok"));
   const acts = seen();
