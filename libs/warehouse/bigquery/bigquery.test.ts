@@ -475,7 +475,7 @@ test("a merge is one statement whose text is the same for any rows, with its row
     "MERGE `p-1.acme.pipeline-runs` T\n" +
       "USING (SELECT r.`id` AS `id`, r.`at` AS `at`, r.`version` AS `version`, " +
       "PARSE_JSON(r.`p`, wide_number_mode => 'round') AS `p`, FROM_BASE64(r.`h`) AS `h`, " +
-      "JSON_VALUE_ARRAY(r.`s`) AS `s` FROM UNNEST(@rows) AS r) S\n" +
+      "JSON_VALUE_ARRAY(r.`s`) AS `s` FROM UNNEST(@rows) r) S\n" +
       "ON T.`id` = S.`id` AND T.`at` BETWEEN @lo AND @hi\n" +
       "WHEN MATCHED AND (T.`version` IS NULL OR S.`version` > T.`version`) THEN\n" +
       "  UPDATE SET `version` = IFNULL(S.`version`, T.`version`), `p` = IFNULL(S.`p`, T.`p`), " +

@@ -23,7 +23,7 @@ export function mergeStatement(project: string, shape: MergeShape): string {
     (name) => `S.${column(name)} IS NOT NULL`,
   );
   return `MERGE ${qualified(project, shape.table)} T
-USING (SELECT ${shape.columns.map(source).join(", ")} FROM UNNEST(@rows) AS r) S
+USING (SELECT ${shape.columns.map(source).join(", ")} FROM UNNEST(@rows) r) S
 ON ${matches(shape).join(" AND ")}
 WHEN MATCHED AND (T.${version} IS NULL OR S.${version} > T.${version}) THEN
   UPDATE SET ${sets.join(", ")}
