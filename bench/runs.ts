@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { freshPlace, startPlatform } from "../cli/testing/platform.ts";
 import { type Client, client, percentile } from "./client.ts";
-import { startPlatform } from "./platform.ts";
 
 const TENANT = "bench_tenant";
 const WARM_RUNS = 300;
@@ -17,7 +17,8 @@ const onboarded = z.object({ api_key: z.string() });
  * Compared with the same two HTTP exchanges without a run behind them.
  */
 export async function benchRuns(): Promise<void> {
-  const platform = await startPlatform();
+  const place = await freshPlace();
+  const platform = await startPlatform(place);
   try {
     const http = client(platform.url, { "X-API-Key": await onboard(platform.url) }, CLIENTS);
     for (let n = 0; n < WARM_RUNS; n += 1) await oneRun(http);
@@ -35,7 +36,8 @@ export async function benchRuns(): Promise<void> {
     );
     http.close();
   } finally {
-    await platform.stop();
+    await platform.end("SIGTERM");
+    await place.remove();
   }
 }
 

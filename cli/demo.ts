@@ -18,15 +18,15 @@ const root = path.dirname(import.meta.dirname);
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { billing: { type: "string" } } });
   const config = readConfig({ LOG_LEVEL: "warn", ...process.env });
-  const log = logger({ level: config.LOG_LEVEL, service: "demo" });
-  const parts = lifecycle(log);
+  const logOf = (service: string) => logger({ level: config.LOG_LEVEL, service });
+  const parts = lifecycle(logOf("demo"));
   const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;
   let gatewayUrl = `http://${host}:${config.PORT}`;
   let bigQueryUrl = `http://${host}:${config.LOCAL_BIGQUERY_PORT}`;
   try {
     if (!(await answers(gatewayUrl))) {
       console.log(`Nothing answers on ${gatewayUrl}: starting Convergence for the time of this demo.\n`);
-      ({ gatewayUrl, bigQueryUrl } = await startEmbedded(config, log, parts, "demo"));
+      ({ gatewayUrl, bigQueryUrl } = await startEmbedded(config, logOf, parts, "demo"));
     }
     const client = localClient(bigQueryUrl, config.GCP_PROJECT_ID);
     const sample = billingSample(root);

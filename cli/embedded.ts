@@ -45,10 +45,11 @@ export interface Embedded {
  */
 export async function startEmbedded(
   config: Config,
-  log: Logger,
+  logOf: (service: string) => Logger,
   parts: Lifecycle,
   version: string,
 ): Promise<Embedded> {
+  const log = logOf("convergence");
   const clock = systemClock;
   const random = systemRandom;
   const registry = metrics();
@@ -98,7 +99,7 @@ export async function startEmbedded(
   const shared = { bus, warehouse, clock, random, metrics: registry };
 
   const gatewayMeters = gatewayMetrics(registry);
-  const gatewayLog = log.child({ service: "gateway" });
+  const gatewayLog = logOf("gateway");
   const gateway = await parts.start(
     "gateway",
     () =>
@@ -120,7 +121,7 @@ export async function startEmbedded(
       startStepRunner({
         ...shared,
         instance: instance("step-runner"),
-        log: log.child({ service: "step-runner" }),
+        log: logOf("step-runner"),
         slots: config.RUNNER_SLOTS,
         flushMs: FLUSH_MS,
       }).then(exitOnFailure(log)),
@@ -132,7 +133,7 @@ export async function startEmbedded(
       startPipelineService({
         ...shared,
         instance: instance("pipeline-service"),
-        log: log.child({ service: "pipeline-service" }),
+        log: logOf("pipeline-service"),
         catalogue,
         project: config.GCP_PROJECT_ID,
         leaseMs: LEASE_MS,
@@ -146,7 +147,7 @@ export async function startEmbedded(
       startTenantService({
         ...shared,
         instance: instance("tenant-service"),
-        log: log.child({ service: "tenant-service" }),
+        log: logOf("tenant-service"),
         keys,
         sealing: hpkeSealing,
         tableShapes,

@@ -19,9 +19,9 @@ function configuration() {
 }
 
 const config = configuration();
-const log = logger({ level: config.LOG_LEVEL, service: "convergence" });
+const logOf = (service: string) => logger({ level: config.LOG_LEVEL, service });
 
-await runUntilSignal(log, async (parts) => {
-  const started = await startEmbedded(config, log, parts, version);
+await runUntilSignal(logOf("convergence"), async (parts) => {
+  const started = await startEmbedded(config, logOf, parts, version);
   process.stdout.write(welcome(started, version));
 });
