@@ -1,0 +1,107 @@
+import { notFound } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
+import type { TableView } from "../sql/analysis.ts";
+import { duckTable, legacyName, resolvePath, type TableName } from "./names.ts";
+import { type Field, typeOfField } from "./schema.ts";
+
+/** A dataset as stored. Times are Unix milliseconds. */
+export interface Dataset {
+  project: string;
+  dataset: string;
+  /** Settable metadata as REST has it: location, labels, description, friendlyName, access, ... */
+  metadata: JsonObject;
+  created: number;
+  modified: number;
+}
+
+/** A table as stored. Times are Unix milliseconds. */
+export interface Table {
+  name: TableName;
+  fields: Field[];
+  /** Settable metadata as REST has it: labels, description, timePartitioning, clustering, expirationTime, ... */
+  metadata: JsonObject;
+  created: number;
+  modified: number;
+}
+
+const datasetKey = (project: string, dataset: string): string => JSON.stringify([project, dataset]);
+const tableKey = (name: TableName): string => JSON.stringify([name.project, name.dataset, name.table]);
+
+/**
+ * What datasets and tables there are, in memory. The store keeps it the same as the database: a change is applied here
+ * only when it was committed there.
+ */
+export class Catalog {
+  readonly datasets = new Map<string, Dataset>();
+  readonly tables = new Map<string, Table>();
+  /** Changes with every change of the catalog: a plan made under another number may be stale. */
+  version = 0;
+
+  getDataset(project: string, dataset: string): Dataset {
+    const found = this.findDataset(project, dataset);
+    if (!found) throw notFound(`Dataset ${project}:${dataset}`);
+    return found;
+  }
+
+  findDataset(project: string, dataset: string): Dataset | undefined {
+    return this.datasets.get(datasetKey(project, dataset));
+  }
+
+  getTable(name: TableName): Table {
+    const found = this.findTable(name);
+    if (found) return found;
+    this.getDataset(name.project, name.dataset);
+    throw notFound(`Table ${legacyName(name)}`);
+  }
+
+  findTable(name: TableName): Table | undefined {
+    return this.tables.get(tableKey(name));
+  }
+
+  tablesOf(project: string, dataset: string): Table[] {
+    return [...this.tables.values()].filter((t) => t.name.project === project && t.name.dataset === dataset);
+  }
+
+  putDataset(dataset: Dataset): void {
+    this.version++;
+    this.datasets.set(datasetKey(dataset.project, dataset.dataset), dataset);
+  }
+
+  removeDataset(project: string, dataset: string): void {
+    this.version++;
+    this.datasets.delete(datasetKey(project, dataset));
+  }
+
+  putTable(table: Table): void {
+    this.version++;
+    this.tables.set(tableKey(table.name), table);
+  }
+
+  removeTable(name: TableName): void {
+    this.version++;
+    this.tables.delete(tableKey(name));
+  }
+
+  /** Finds the table of a path in a query; messages as a query's errors have them. */
+  lookup(parts: string[], project: string, defaultDataset: string | undefined): TableView {
+    const name = resolvePath(parts, project, defaultDataset);
+    const table = this.findTable(name);
+    if (table) return viewOf(table);
+    const dataset = this.findDataset(name.project, name.dataset);
+    const place = `was not found in location ${dataset?.metadata.location ?? "US"}`;
+    if (!dataset) throw notFound(`Dataset ${name.project}:${name.dataset} ${place}`);
+    throw notFound(`Table ${legacyName(name)} ${place}`);
+  }
+}
+
+export function viewOf(table: Table): TableView {
+  return {
+    name: table.name,
+    duck: duckTable(table.name),
+    columns: table.fields.map((f) => ({
+      name: f.name,
+      type: typeOfField(f),
+      required: f.mode === "REQUIRED",
+    })),
+  };
+}

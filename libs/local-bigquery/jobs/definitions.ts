@@ -1,0 +1,172 @@
+import { viewOf } from "../catalog/catalog.ts";
+import { checkDatasetId, legacyName, resolvePath, type TableName } from "../catalog/names.ts";
+import { type Field, fieldOfType } from "../catalog/schema.ts";
+import type { Transaction } from "../catalog/store.ts";
+import { BigQueryError, duplicate, notFound, notImplemented } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
+import type { ColumnDef, CreateTable, Ddl, Option } from "../sql/ddl.ts";
+import { fieldsOf, fill, stage, unstage, type Written } from "./destination.ts";
+import { createDataset, createTable, dropDataset, dropTable } from "./tables.ts";
+
+/** What a DDL statement did. */
+export interface Defined {
+  statementType: string;
+  operation: "CREATE" | "SKIP" | "REPLACE" | "DROP" | "TRUNCATE";
+  target: TableName | undefined;
+  rows: number;
+  /** Rows that TRUNCATE deleted. */
+  deleted?: number;
+}
+
+export interface DefinitionScope {
+  transaction: Transaction;
+  project: string;
+  defaultDataset: string | undefined;
+  location: string;
+  /** The job's time, and the creation time of a table that it makes. */
+  now: () => number;
+  creationTime: () => number;
+}
+
+export async function runDdl(
+  scope: DefinitionScope,
+  ddl: Ddl,
+  written: Written | undefined,
+): Promise<Defined> {
+  switch (ddl.kind) {
+    case "create_table":
+      return runCreateTable(scope, ddl, written);
+    case "drop_table":
+      return runDropTable(scope, tableName(scope, ddl.path), ddl.ifExists);
+    case "truncate":
+      return runTruncate(scope, tableName(scope, ddl.path));
+    case "create_schema":
+      return runCreateSchema(scope, ddl);
+    default:
+      return runDropSchema(scope, ddl);
+  }
+}
+
+function tableName(scope: DefinitionScope, path: string[]): TableName {
+  return resolvePath(path, scope.project, scope.defaultDataset);
+}
+
+async function runCreateTable(
+  scope: DefinitionScope,
+  ddl: CreateTable,
+  written: Written | undefined,
+): Promise<Defined> {
+  const { transaction } = scope;
+  const name = tableName(scope, ddl.path);
+  const statementType = written ? "CREATE_TABLE_AS_SELECT" : "CREATE_TABLE";
+  const dataset = transaction.catalog.findDataset(name.project, name.dataset);
+  if (!dataset)
+    throw notFound(`Dataset ${name.project}:${name.dataset} was not found in location ${scope.location}`);
+  const existing = transaction.catalog.findTable(name);
+  if (existing && ddl.ifNotExists) return { statementType, operation: "SKIP", target: name, rows: 0 };
+  if (existing && !ddl.orReplace) throw duplicate(`Table ${legacyName(name)}`);
+  const created = scope.creationTime();
+  const metadata = tableMetadata(ddl);
+  if (written && ddl.columns) throw notImplemented("CREATE TABLE with both a column list and AS");
+  const fields = ddl.columns?.map(columnField) ?? (written ? fieldsOf(written.statement) : []);
+  const staged = existing && written ? await stage(transaction, name, written) : undefined;
+  if (existing) await dropTable(transaction, existing);
+  const table = await createTable(transaction, name, fields, metadata, { created, modified: created });
+  const operation = existing ? "REPLACE" : "CREATE";
+  if (!written) return { statementType, operation, target: name, rows: 0 };
+  const rows = staged ? await unstage(transaction, table, staged) : await fill(transaction, table, written);
+  return { statementType, operation, target: name, rows };
+}
+
+function columnField(column: ColumnDef): Field {
+  const field = fieldOfType(column.name, column.type, column.required);
+  return column.description === undefined ? field : { ...field, description: column.description };
+}
+
+function tableMetadata(ddl: CreateTable): JsonObject {
+  const metadata: JsonObject = optionMetadata(ddl.options);
+  if (ddl.partition) metadata.timePartitioning = { type: ddl.partition.type, field: ddl.partition.field };
+  if (ddl.cluster.length > 0) metadata.clustering = { fields: ddl.cluster };
+  return metadata;
+}
+
+/** OPTIONS(...) that are kept as metadata; others are refused by name. */
+function optionMetadata(options: Map<string, Option>): JsonObject {
+  const metadata: JsonObject = {};
+  for (const [name, value] of options) {
+    if (name === "description" && typeof value === "string") metadata.description = value;
+    else if (name === "friendly_name" && typeof value === "string") metadata.friendlyName = value;
+    else if (name === "location" && typeof value === "string") metadata.location = value;
+    else if (name === "labels" && Array.isArray(value)) metadata.labels = Object.fromEntries(value);
+    else throw notImplemented(`option ${name}`);
+  }
+  return metadata;
+}
+
+async function runDropTable(scope: DefinitionScope, name: TableName, ifExists: boolean): Promise<Defined> {
+  const found = scope.transaction.catalog.findTable(name);
+  if (!found && !ifExists) throw notFound(`Table ${legacyName(name)}`);
+  if (found) await dropTable(scope.transaction, found);
+  return { statementType: "DROP_TABLE", operation: found ? "DROP" : "SKIP", target: name, rows: 0 };
+}
+
+async function runTruncate(scope: DefinitionScope, name: TableName): Promise<Defined> {
+  const found = scope.transaction.catalog.findTable(name);
+  if (!found) throw notFound(`Table ${legacyName(name)} was not found in location ${scope.location}`);
+  const deleted = await scope.transaction.run(`DELETE FROM ${viewOf(found).duck}`);
+  return {
+    statementType: "TRUNCATE_TABLE",
+    operation: "TRUNCATE",
+    target: name,
+    rows: 0,
+    deleted: deleted.rowsChanged,
+  };
+}
+
+function schemaName(scope: DefinitionScope, path: string[]): { project: string; dataset: string } {
+  const pieces = path.flatMap((part) => part.split("."));
+  const dataset = pieces.pop() ?? "";
+  checkDatasetId(dataset);
+  return { project: pieces.join(".") || scope.project, dataset };
+}
+
+async function runCreateSchema(
+  scope: DefinitionScope,
+  ddl: Extract<Ddl, { kind: "create_schema" }>,
+): Promise<Defined> {
+  const { project, dataset } = schemaName(scope, ddl.path);
+  const exists = scope.transaction.catalog.findDataset(project, dataset) !== undefined;
+  const made: Defined = {
+    statementType: "CREATE_SCHEMA",
+    operation: exists ? "SKIP" : "CREATE",
+    target: undefined,
+    rows: 0,
+  };
+  if (exists && ddl.ifNotExists) return made;
+  const metadata = { location: scope.location, ...optionMetadata(ddl.options) };
+  await createDataset(scope.transaction, project, dataset, metadata, scope.now());
+  return made;
+}
+
+async function runDropSchema(
+  scope: DefinitionScope,
+  ddl: Extract<Ddl, { kind: "drop_schema" }>,
+): Promise<Defined> {
+  const { project, dataset } = schemaName(scope, ddl.path);
+  const exists = scope.transaction.catalog.findDataset(project, dataset) !== undefined;
+  const done: Defined = {
+    statementType: "DROP_SCHEMA",
+    operation: exists ? "DROP" : "SKIP",
+    target: undefined,
+    rows: 0,
+  };
+  if (!exists && ddl.ifExists) return done;
+  await dropDataset(
+    scope.transaction,
+    project,
+    dataset,
+    ddl.cascade,
+    () => new BigQueryError("resourceInUse", `Dataset ${project}:${dataset} is still in use`),
+  );
+  return done;
+}

@@ -1,0 +1,35 @@
+import { BigQueryError, invalidQuery } from "../errors.ts";
+
+/** DuckDB's messages as the service's errors. What is not known keeps DuckDB's words, as invalidQuery. */
+export function fromDuck(error: unknown): Error {
+  if (error instanceof BigQueryError) return error;
+  if (!(error instanceof Error)) return invalidQuery(String(error));
+  const text = error.message;
+  const raised = /bq!([\s\S]*?)!qb/.exec(text);
+  if (raised) return invalidQuery(raised[1] ?? "");
+  const required = /NOT NULL constraint failed: .*\.(\S+)/.exec(text);
+  if (required)
+    return invalidQuery(`Required field ${(required[1] ?? "").replaceAll('"', "")} cannot be null`);
+  if (/Overflow in|out of range for the destination type/i.test(text)) return invalidQuery(overflow(text));
+  if (text.includes("INTERRUPT"))
+    return new BigQueryError("stopped", "Job execution was cancelled: User requested cancellation");
+  if (/More than one row returned by a subquery/.test(text))
+    return invalidQuery("Scalar subquery produced more than one element");
+  if (/must appear in the GROUP BY clause|must be part of an aggregate/.test(text))
+    return invalidQuery(
+      `SELECT list expression references a column which is neither grouped nor aggregated (${firstLine(text)})`,
+    );
+  if (/Out of Memory/i.test(text))
+    return new BigQueryError("resourcesExceeded", "Resources exceeded during query execution: memory limit");
+  return invalidQuery(firstLine(text));
+}
+
+function firstLine(text: string): string {
+  return text.split("\n")[0] ?? text;
+}
+
+/** "int64 overflow: a + b", as the service says it. */
+function overflow(text: string): string {
+  const sum = /Overflow in (\w+) of INT64 \((-?\d+) ([-+*/]) (-?\d+)\)/.exec(text);
+  return sum ? `int64 overflow: ${sum[2]} ${sum[3]} ${sum[4]}` : `Value out of range: ${firstLine(text)}`;
+}

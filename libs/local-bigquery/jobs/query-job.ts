@@ -1,0 +1,257 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { TableName } from "../catalog/names.ts";
+import { schemaJson } from "../catalog/schema.ts";
+import type { Store, Transaction } from "../catalog/store.ts";
+import { invalidQuery } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
+import type { TableView } from "../sql/analysis.ts";
+import { type Dml, TWICE } from "../sql/dml.ts";
+import { lowerStatement, type SelectStatement, type Statement } from "../sql/statement.ts";
+import { type Type, typeName } from "../sql/types.ts";
+import type { QueryConfiguration } from "./configuration.ts";
+import { type Defined, runDdl } from "./definitions.ts";
+import { fieldsOf, writeDestination } from "./destination.ts";
+import type { Result } from "./job.ts";
+import { encodeChunk, type Row } from "./rows.ts";
+import { runLowered, type Values } from "./running.ts";
+import type { Sizes } from "./sizes.ts";
+
+/** What a query job gave: its statistics (REST's `statistics`), and rows where it is a query without destination. */
+export interface Outcome {
+  statistics: JsonObject;
+  result: Result | undefined;
+}
+
+const CACHE = 500;
+
+/** Lowers statements, and keeps those that it lowered last. */
+export class Lowering {
+  readonly #cache = new Map<string, Statement>();
+
+  lower(catalog: Catalog, project: string, query: QueryConfiguration): Statement {
+    const types = [...query.parameters].map(([name, p]) => [name, typeName(p.type)]);
+    const key = JSON.stringify([query.sql, project, query.defaultDataset, types, catalog.version]);
+    const cached = this.#cache.get(key);
+    if (cached) return cached;
+    const params = new Map<string, Type>([...query.parameters].map(([name, p]) => [name, p.type]));
+    const findTable = (parts: string[]): TableView => catalog.lookup(parts, project, query.defaultDataset);
+    const statement = lowerStatement(query.sql, { findTable, params });
+    if (this.#cache.size >= CACHE) this.#cache.delete(this.#cache.keys().next().value ?? "");
+    this.#cache.set(key, statement);
+    return statement;
+  }
+}
+
+/** Whether the job only reads: it then needs no transaction. */
+export function onlyReads(statement: Statement, query: QueryConfiguration): boolean {
+  return statement.plan.kind === "select" && query.destination === undefined;
+}
+
+export function valuesOf(statement: Statement, query: QueryConfiguration, now: number): Values {
+  return { binds: statement.binds, parameters: query.parameters, now };
+}
+
+const reference = (name: TableName): JsonObject => ({
+  projectId: name.project,
+  datasetId: name.dataset,
+  tableId: name.table,
+});
+
+interface Facts {
+  statementType: string;
+  bytes: number;
+  statement: Statement;
+  /** Rows that the job wrote (or of its result): the last stage's recordsWritten. */
+  written: number;
+}
+
+function statisticsOf(
+  { statementType, bytes, statement, written }: Facts,
+  more: JsonObject = {},
+): JsonObject {
+  const billed = bytes === 0 ? 0 : Math.max(10 * 1024 * 1024, bytes);
+  const referenced = statement.referenced.map((t) => reference(t.name));
+  const totals = {
+    totalBytesProcessed: String(bytes),
+    totalBytesBilled: String(billed),
+    totalSlotMs: "1",
+    cacheHit: false,
+  };
+  return {
+    totalBytesProcessed: String(bytes),
+    totalSlotMs: "1",
+    query: {
+      ...totals,
+      statementType,
+      totalPartitionsProcessed: "0",
+      ...(referenced.length > 0 ? { referencedTables: referenced } : {}),
+      queryPlan: [
+        {
+          name: "S00: Output",
+          id: "0",
+          status: "COMPLETE",
+          recordsRead: "0",
+          recordsWritten: String(written),
+        },
+      ],
+      ...more,
+    },
+  };
+}
+
+/** Statistics of a dry run: what the query would read and give. */
+export async function dryRun(store: Store, sizes: Sizes, statement: Statement): Promise<JsonObject> {
+  const { plan } = statement;
+  const bytes = await store.read((connection) => sizes.bytes(connection, statement.referenced));
+  const facts = { statementType: typeOf(statement), bytes, statement, written: 0 };
+  const schema: JsonObject = plan.kind === "select" ? { schema: schemaJson(fieldsOf(plan)) } : {};
+  return statisticsOf(facts, schema);
+}
+
+function typeOf({ plan }: Statement): string {
+  if (plan.kind === "select") return "SELECT";
+  if (plan.kind === "dml") return plan.statementType;
+  if (plan.ddl.kind === "create_table") return plan.query ? "CREATE_TABLE_AS_SELECT" : "CREATE_TABLE";
+  return plan.ddl.kind === "truncate" ? "TRUNCATE_TABLE" : plan.ddl.kind.toUpperCase();
+}
+
+/** Runs a query without effect. */
+export async function runSelect(
+  connection: DuckDBConnection,
+  sizes: Sizes,
+  statement: Statement,
+  plan: SelectStatement,
+  values: Values,
+): Promise<Outcome> {
+  const result = await runLowered(connection, plan.query.sql, values);
+  const rows: Row[] = [];
+  const types = plan.query.columns.map((c) => c.type);
+  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
+    encodeChunk(chunk, types, rows);
+  const bytes = await sizes.bytes(connection, statement.referenced);
+  return {
+    statistics: statisticsOf({ statementType: "SELECT", bytes, statement, written: rows.length }),
+    result: { fields: fieldsOf(plan), rows },
+  };
+}
+
+export interface Effect {
+  transaction: Transaction;
+  store: Store;
+  sizes: Sizes;
+  project: string;
+  location: string;
+  query: QueryConfiguration;
+  now: number;
+}
+
+/** Runs a statement that changes something, within the transaction. */
+export async function runEffect(effect: Effect, statement: Statement): Promise<Outcome> {
+  const { plan } = statement;
+  const { transaction, sizes, query } = effect;
+  const values = valuesOf(statement, query, effect.now);
+  const bytes = await sizes.bytes(transaction.connection, statement.referenced);
+  const facts = { statementType: typeOf(statement), bytes, statement };
+  if (plan.kind === "dml") {
+    if (query.destination) throw invalidQuery("Cannot set destination table in jobs with DML statements");
+    const counts = await runDml(transaction, plan, values);
+    sizes.forget(plan.target.duck);
+    return {
+      statistics: statisticsOf({ ...facts, written: counts.all }, counts.statistics),
+      result: undefined,
+    };
+  }
+  if (plan.kind === "ddl") {
+    if (query.destination) throw invalidQuery("Cannot set destination table in jobs with DDL statements");
+    sizes.forgetAll();
+    return ddlOutcome(statement, await defineWith(effect, statement, values), bytes);
+  }
+  if (!query.destination) throw new Error("a reading query has no effect");
+  const written = { statement: plan, referenced: statement.referenced, values };
+  const rows = await writeDestination(transaction, query.destination, written, () =>
+    effect.store.creationTime(),
+  );
+  sizes.forgetAll();
+  return { statistics: statisticsOf({ ...facts, written: rows }), result: undefined };
+}
+
+function defineWith(effect: Effect, statement: Statement, values: Values): Promise<Defined> {
+  const { plan } = statement;
+  if (plan.kind !== "ddl") throw new Error("not DDL");
+  const written = plan.query
+    ? { statement: plan.query, referenced: statement.referenced, values }
+    : undefined;
+  const scope = {
+    transaction: effect.transaction,
+    project: effect.project,
+    defaultDataset: effect.query.defaultDataset,
+    location: effect.location,
+    now: () => effect.now,
+    creationTime: () => effect.store.creationTime(),
+  };
+  return runDdl(scope, plan.ddl, written);
+}
+
+function ddlOutcome(statement: Statement, done: Defined, bytes: number): Outcome {
+  const more: JsonObject = { ddlOperationPerformed: done.operation };
+  if (done.target) more.ddlTargetTable = reference(done.target);
+  if (done.deleted !== undefined) {
+    more.numDmlAffectedRows = String(done.deleted);
+    more.dmlStats = { deletedRowCount: String(done.deleted) };
+  }
+  return {
+    statistics: statisticsOf(
+      { statementType: done.statementType, bytes, statement, written: done.rows },
+      more,
+    ),
+    result: undefined,
+  };
+}
+
+interface Counts {
+  all: number;
+  statistics: JsonObject;
+}
+
+async function runDml(transaction: Transaction, plan: Dml, values: Values): Promise<Counts> {
+  const { connection } = transaction;
+  if (plan.check !== undefined) {
+    const twice = await runLowered(connection, plan.check, values);
+    const chunk = await twice.fetchChunk();
+    if (chunk && chunk.rowCount > 0) throw invalidQuery(TWICE);
+  }
+  const result = await runLowered(connection, plan.sql, values);
+  if (plan.statementType !== "MERGE") {
+    const kind =
+      plan.statementType === "INSERT" ? "inserted" : plan.statementType === "UPDATE" ? "updated" : "deleted";
+    return countsOf({ [kind]: result.rowsChanged });
+  }
+  const actions: Record<string, number> = { inserted: 0, updated: 0, deleted: 0 };
+  for (
+    let chunk = await result.fetchChunk();
+    chunk && chunk.rowCount > 0;
+    chunk = await result.fetchChunk()
+  ) {
+    for (const action of chunk.getColumnValues(0)) {
+      const kind = action === "INSERT" ? "inserted" : action === "UPDATE" ? "updated" : "deleted";
+      actions[kind] = (actions[kind] ?? 0) + 1;
+    }
+  }
+  return countsOf(actions);
+}
+
+function countsOf({ inserted = 0, updated = 0, deleted = 0 }: Record<string, number>): Counts {
+  const all = inserted + updated + deleted;
+  return {
+    all,
+    statistics: {
+      numDmlAffectedRows: String(all),
+      dmlStats: {
+        insertedRowCount: String(inserted),
+        updatedRowCount: String(updated),
+        deletedRowCount: String(deleted),
+      },
+    },
+  };
+}

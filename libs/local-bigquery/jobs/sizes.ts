@@ -1,0 +1,45 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { TableView } from "../sql/analysis.ts";
+import type { Type } from "../sql/types.ts";
+
+/** Row counts of tables by their DuckDB name, remembered until the table is written to. */
+export class Sizes {
+  readonly #rows = new Map<string, number>();
+
+  async rows(connection: DuckDBConnection, duck: string): Promise<number> {
+    const known = this.#rows.get(duck);
+    if (known !== undefined) return known;
+    const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${duck}`);
+    const rows = Number(counted.getRowsJS()[0]?.[0] ?? 0);
+    this.#rows.set(duck, rows);
+    return rows;
+  }
+
+  /** What a scan of these tables processes, in bytes: an estimate of BigQuery's logical size, above 0 where there are rows. */
+  async bytes(connection: DuckDBConnection, tables: TableView[]): Promise<number> {
+    let total = 0;
+    for (const table of tables) {
+      const width = table.columns.reduce((sum, column) => sum + widthOf(column.type), 0);
+      total += width * (await this.rows(connection, table.duck));
+    }
+    return total;
+  }
+
+  forget(duck: string): void {
+    this.#rows.delete(duck);
+  }
+
+  forgetAll(): void {
+    this.#rows.clear();
+  }
+}
+
+/** BigQuery's logical size of a value; text is taken as 16 bytes. */
+function widthOf(type: Type): number {
+  if (type.kind === "ARRAY") return 2 * widthOf(type.element);
+  if (type.kind === "STRUCT") return type.fields.reduce((sum, f) => sum + widthOf(f.type), 0);
+  if (type.kind === "BOOL") return 1;
+  if (type.kind === "NUMERIC" || type.kind === "STRING" || type.kind === "BYTES" || type.kind === "JSON")
+    return 16;
+  return 8;
+}

@@ -1,0 +1,93 @@
+import type { Table } from "../catalog/catalog.ts";
+import { viewOf } from "../catalog/catalog.ts";
+import { checkTableId, duckSchema, duckTable, legacyName, type TableName } from "../catalog/names.ts";
+import { type Field, typeOfField } from "../catalog/schema.ts";
+import type { Transaction } from "../catalog/store.ts";
+import { duplicate, invalid } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
+import { ident } from "../sql/expr.ts";
+import { duckType } from "../sql/types.ts";
+
+function columnSql(field: Field): string {
+  const type = typeOfField(field);
+  return `${ident(field.name)} ${duckType(type)}${field.mode === "REQUIRED" ? " NOT NULL" : ""}`;
+}
+
+const PARTITIONABLE = new Set(["DATE", "TIMESTAMP", "DATETIME"]);
+
+/** Throws where partitioning or clustering name columns that the schema does not have. */
+export function checkLayout(fields: Field[], metadata: JsonObject): void {
+  const find = (name: unknown): Field | undefined =>
+    fields.find((f) => f.name.toLowerCase() === String(name).toLowerCase());
+  const { timePartitioning, clustering } = metadata;
+  if (typeof timePartitioning === "object" && timePartitioning !== null && !Array.isArray(timePartitioning)) {
+    const { field, type } = timePartitioning;
+    if (!["DAY", "HOUR", "MONTH", "YEAR"].includes(String(type)))
+      throw invalid(`Invalid time partitioning type ${String(type)}`);
+    if (field !== undefined) {
+      const found = find(field);
+      if (!found) throw invalid("The field specified for partitioning cannot be found in the schema.");
+      if (!PARTITIONABLE.has(found.type) || found.mode === "REPEATED")
+        throw invalid(
+          `The field specified for time partitioning can only be of type TIMESTAMP, DATE or DATETIME. The type found is: ${found.type}.`,
+        );
+    }
+  }
+  if (typeof clustering === "object" && clustering !== null && !Array.isArray(clustering)) {
+    const names = Array.isArray(clustering.fields) ? clustering.fields : [];
+    if (names.length > 4) throw invalid("Too many clustering fields: at most 4");
+    for (const name of names)
+      if (!find(name))
+        throw invalid(`The field specified for clustering cannot be found in the schema: ${String(name)}.`);
+  }
+}
+
+/** Makes a table: its metadata and its DuckDB table. `created` is kept where a table is only overwritten. */
+export async function createTable(
+  transaction: Transaction,
+  name: TableName,
+  fields: Field[],
+  metadata: JsonObject,
+  times: { created: number; modified: number },
+): Promise<Table> {
+  checkTableId(name.table);
+  if (fields.length === 0) throw invalid(`Table ${legacyName(name)} must have a schema`);
+  checkLayout(fields, metadata);
+  const table: Table = { name, fields, metadata, ...times };
+  await transaction.run(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
+  await transaction.putTable(table);
+  return table;
+}
+
+export async function dropTable(transaction: Transaction, table: Table): Promise<void> {
+  await transaction.run(`DROP TABLE ${viewOf(table).duck}`);
+  await transaction.removeTable(table);
+}
+
+export async function createDataset(
+  transaction: Transaction,
+  project: string,
+  dataset: string,
+  metadata: JsonObject,
+  now: number,
+): Promise<void> {
+  if (transaction.catalog.findDataset(project, dataset)) throw duplicate(`Dataset ${project}:${dataset}`);
+  await transaction.run(`CREATE SCHEMA ${duckSchema(project, dataset)}`);
+  await transaction.putDataset({ project, dataset, metadata, created: now, modified: now });
+}
+
+/** Drops a dataset; with its tables where `contents` says so, else refuses one that has any. */
+export async function dropDataset(
+  transaction: Transaction,
+  project: string,
+  dataset: string,
+  contents: boolean,
+  refuse: () => Error,
+): Promise<void> {
+  transaction.catalog.getDataset(project, dataset);
+  const tables = transaction.catalog.tablesOf(project, dataset);
+  if (tables.length > 0 && !contents) throw refuse();
+  for (const table of tables) await dropTable(transaction, table);
+  await transaction.run(`DROP SCHEMA ${duckSchema(project, dataset)}`);
+  await transaction.removeDataset(project, dataset);
+}

@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { notFound } from "../errors.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import { deleteDataset, getDataset, insertDataset, listDatasets, updateDataset } from "./datasets.ts";
+import { errorReply, jsonOf, MAX_BODY, ok, type Reply, type Request, readBody, send } from "./http.ts";
+import { cancelJob, getJob, getQueryResults, insertJob, listJobs, postQuery } from "./jobs.ts";
+import { deleteTable, getTable, insertTable, listRows, listTables, updateTable } from "./tables.ts";
+
+type Handler = (request: Request) => Reply | Promise<Reply>;
+
+interface Route {
+  method: string;
+  /** Path parts; those that begin with ":" are the request's parameters. */
+  parts: string[];
+  handle: Handler;
+}
+
+/** Every route, below /bigquery/v2. */
+function routesOf(jobs: Jobs): Route[] {
+  const { store } = jobs;
+  const routes: [string, string, Handler][] = [
+    ["GET", "/projects/:project/datasets", (r) => listDatasets(store, r)],
+    ["POST", "/projects/:project/datasets", (r) => insertDataset(store, r)],
+    ["GET", "/projects/:project/datasets/:dataset", (r) => getDataset(store, r)],
+    ["PATCH", "/projects/:project/datasets/:dataset", (r) => updateDataset(store, r)],
+    ["PUT", "/projects/:project/datasets/:dataset", (r) => updateDataset(store, r)],
+    ["DELETE", "/projects/:project/datasets/:dataset", (r) => deleteDataset(store, r)],
+    ["GET", "/projects/:project/datasets/:dataset/tables", (r) => listTables(store, r)],
+    ["POST", "/projects/:project/datasets/:dataset/tables", (r) => insertTable(store, r)],
+    ["GET", "/projects/:project/datasets/:dataset/tables/:table", (r) => getTable(store, r)],
+    ["PATCH", "/projects/:project/datasets/:dataset/tables/:table", (r) => updateTable(store, r)],
+    ["PUT", "/projects/:project/datasets/:dataset/tables/:table", (r) => updateTable(store, r)],
+    ["DELETE", "/projects/:project/datasets/:dataset/tables/:table", (r) => deleteTable(store, r)],
+    ["GET", "/projects/:project/datasets/:dataset/tables/:table/data", (r) => listRows(store, r)],
+    ["GET", "/projects/:project/jobs", (r) => listJobs(jobs, r)],
+    ["POST", "/projects/:project/jobs", (r) => insertJob(jobs, r)],
+    ["GET", "/projects/:project/jobs/:job", (r) => getJob(jobs, r)],
+    ["POST", "/projects/:project/jobs/:job/cancel", (r) => cancelJob(jobs, r)],
+    ["POST", "/projects/:project/queries", (r) => postQuery(jobs, r)],
+    ["GET", "/projects/:project/queries/:job", (r) => getQueryResults(jobs, r)],
+    ["GET", "/projects", () => ok({ kind: "bigquery#projectList", projects: [], totalItems: 0 })],
+  ];
+  return routes.map(([method, path, handle]) => ({ method, parts: path.split("/").slice(1), handle }));
+}
+
+const BASE = /^\/bigquery\/v2\/?/;
+
+function matchRoute(
+  routes: Route[],
+  method: string,
+  path: string,
+): { handle: Handler; params: Record<string, string> } {
+  const parts = path.replace(BASE, "").split("/");
+  for (const route of routes) {
+    if (route.method !== method || route.parts.length !== parts.length) continue;
+    const params: Record<string, string> = {};
+    const fits = route.parts.every((part, i) => {
+      const given = parts[i] ?? "";
+      if (!part.startsWith(":")) return part === given;
+      const decoded = decode(given);
+      if (decoded === undefined || decoded === "") return false;
+      params[part.slice(1)] = decoded;
+      return true;
+    });
+    if (fits) return { handle: route.handle, params };
+  }
+  throw notFound(`${method} ${path}`);
+}
+
+function decode(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Serves the routes. Rejects where the port cannot be listened on. */
+export async function listen(
+  jobs: Jobs,
+  host: string,
+  port: number,
+  log: (line: string) => void,
+): Promise<Server> {
+  const routes = routesOf(jobs);
+  const server = createServer((incoming, response) => {
+    handle(routes, incoming, response, log).catch((error: unknown) => {
+      log(`local BigQuery: ${String(error)}`);
+      response.destroy();
+    });
+  });
+  server.keepAliveTimeout = 60_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  return server;
+}
+
+async function handle(
+  routes: Route[],
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  log: (line: string) => void,
+): Promise<void> {
+  let reply: Reply;
+  try {
+    const url = new URL(incoming.url ?? "/", "http://local");
+    const body = await readBody(incoming, MAX_BODY);
+    const method = incoming.method ?? "GET";
+    const found = matchRoute(routes, method, url.pathname);
+    reply = await found.handle({
+      method,
+      params: found.params,
+      query: url.searchParams,
+      headers: incoming.headers,
+      body,
+      json: () => jsonOf(body),
+    });
+  } catch (error) {
+    reply = errorReply(error, log);
+  }
+  send(response, reply);
+}
+
+export function portOf(server: Server): number {
+  const address: AddressInfo | string | null = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}

@@ -1,0 +1,294 @@
+import { invalidQuery, notImplemented } from "../../errors.ts";
+import { isObject } from "../../json.ts";
+import { now } from "../analysis.ts";
+import { asNode } from "../ast.ts";
+import { coerce, coercible } from "../coerce.ts";
+import type { Expr } from "../expr.ts";
+import { type Context, constantText, lower } from "../lower-expr.ts";
+import { call, type Signature, sig } from "../signature.ts";
+import { DATE, DATETIME, duckType, INT64, STRING, TIME, TIMESTAMP, type Type, typeName } from "../types.ts";
+import { formatSpecifiers } from "./formats.ts";
+import type { FunctionCall, Special } from "./index.ts";
+import { readInterval, readPart, weekStart } from "./parts.ts";
+
+const MICROS: Record<string, number> = {
+  MICROSECOND: 1,
+  MILLISECOND: 1_000,
+  SECOND: 1_000_000,
+  MINUTE: 60_000_000,
+  HOUR: 3_600_000_000,
+  DAY: 86_400_000_000,
+};
+const MONTHS: Record<string, number> = { MONTH: 1, QUARTER: 3, YEAR: 12 };
+
+const date = (x: string): string => `CAST(${x} AS DATE)`;
+
+export const DATE_FUNCTIONS: Record<string, Signature[]> = {
+  DATE: [
+    sig("DATE", "DATE", (d) => d),
+    sig("TIMESTAMP", "DATE", date),
+    sig("DATETIME", "DATE", date),
+    sig("INT64, INT64, INT64", "DATE", (y, m, d) => `make_date(${y}, ${m}, ${d})`),
+  ],
+  DATETIME: [
+    sig("DATETIME", "DATETIME", (d) => d),
+    sig("TIMESTAMP", "DATETIME", (t) => t),
+    sig("DATE, TIME", "DATETIME", (d, t) => `(${d} + ${t})`),
+  ],
+  TIMESTAMP: [
+    sig("TIMESTAMP", "TIMESTAMP", (t) => t),
+    sig("DATE", "TIMESTAMP", (d) => `CAST(${d} AS TIMESTAMP)`),
+    sig("DATETIME", "TIMESTAMP", (d) => d),
+    sig("STRING", "TIMESTAMP", (s) => `bq.to_timestamp(${s})`),
+  ],
+  TIME: [
+    sig("TIME", "TIME", (t) => t),
+    sig("TIMESTAMP", "TIME", (t) => `CAST(${t} AS TIME)`),
+    sig("DATETIME", "TIME", (d) => `CAST(${d} AS TIME)`),
+    sig("INT64, INT64, INT64", "TIME", (h, m, s) => `make_time(${h}, ${m}, CAST(${s} AS DOUBLE))`),
+  ],
+  TIMESTAMP_SECONDS: [sig("INT64", "TIMESTAMP", (n) => `make_timestamp(${n} * 1000000)`)],
+  TIMESTAMP_MILLIS: [sig("INT64", "TIMESTAMP", (n) => `make_timestamp(${n} * 1000)`)],
+  TIMESTAMP_MICROS: [sig("INT64", "TIMESTAMP", (n) => `make_timestamp(${n})`)],
+  UNIX_SECONDS: [sig("TIMESTAMP", "INT64", (t) => `CAST(floor(epoch_us(${t}) / 1000000) AS BIGINT)`)],
+  UNIX_MILLIS: [sig("TIMESTAMP", "INT64", (t) => `CAST(floor(epoch_us(${t}) / 1000) AS BIGINT)`)],
+  UNIX_MICROS: [sig("TIMESTAMP", "INT64", (t) => `epoch_us(${t})`)],
+  UNIX_DATE: [sig("DATE", "INT64", (d) => `date_diff('day', DATE '1970-01-01', ${d})`)],
+  DATE_FROM_UNIX_DATE: [sig("INT64", "DATE", (n) => date(`DATE '1970-01-01' + CAST(${n} AS INTEGER)`))],
+};
+
+/** How each family of functions (DATE_ADD, TIMESTAMP_DIFF, ...) takes and gives its values. */
+const FAMILIES: Record<string, { type: Type; largest: "DAY" | "YEAR"; smallest: "DAY" | "MICROSECOND" }> = {
+  DATE: { type: DATE, largest: "YEAR", smallest: "DAY" },
+  DATETIME: { type: DATETIME, largest: "YEAR", smallest: "MICROSECOND" },
+  TIMESTAMP: { type: TIMESTAMP, largest: "DAY", smallest: "MICROSECOND" },
+};
+
+function familyOf(name: string): { family: string; type: Type } {
+  const family = name.slice(0, name.indexOf("_"));
+  const found = FAMILIES[family];
+  if (found === undefined) throw notImplemented(`function ${name}`);
+  return { family, type: found.type };
+}
+
+function operand(context: Context, value: unknown, type: Type, found: FunctionCall): string {
+  const expr = lower(context, value);
+  if (coercible(expr, type)) return coerce(expr, type).sql;
+  // DATE_* take any date or time where its own kind has a function of that name too.
+  throw invalidQuery(
+    `No matching signature for function ${found.name} for argument types: ${typeName(expr.type)}${found.where}`,
+  );
+}
+
+function badPart(found: FunctionCall, part: string): Error {
+  return invalidQuery(`Unsupported date part ${part} in ${found.name}${found.where}`);
+}
+
+/** *_ADD and *_SUB. A TIMESTAMP takes no part longer than a day, a DATE none shorter. */
+function add(sign: 1 | -1): Special {
+  return (found) => {
+    const { context, args } = found;
+    const { family, type } = familyOf(found.name);
+    const value = operand(context, args[0], actualType(context, args[0], type), found);
+    const { count, part } = readInterval(context, args[1]);
+    const made = shift(value, sign === 1 ? count : `(-${count})`, part, family);
+    if (made === undefined) throw badPart(found, part);
+    const result = family === "DATE" ? actualType(context, args[0], type) : type;
+    return { sql: `CAST(${made} AS ${duckType(result)})`, type: result };
+  };
+}
+
+/** DATE_ADD, DATE_DIFF and DATE_TRUNC also take DATETIME and TIMESTAMP values; these are lowered as their own kind. */
+function actualType(context: Context, value: unknown, type: Type): Type {
+  if (type.kind !== "DATE") return type;
+  const expr = lower(context, value);
+  if (expr.type.kind === "DATETIME" || expr.type.kind === "TIMESTAMP")
+    throw notImplemented(`DATE functions on ${expr.type.kind}: use the ${expr.type.kind}_ function`);
+  return type;
+}
+
+function shift(value: string, count: string, part: string, family: string): string | undefined {
+  const months = MONTHS[part];
+  if (months !== undefined && family !== "TIMESTAMP")
+    return `${value} + to_months(CAST(${count} * ${months} AS INTEGER))`;
+  if ((part === "DAY" || part === "WEEK") && family === "DATE")
+    return `${value} + CAST(${count} * ${part === "WEEK" ? 7 : 1} AS INTEGER)`;
+  const micros = part === "WEEK" && family === "DATETIME" ? 7 * (MICROS.DAY ?? 0) : MICROS[part];
+  if (micros === undefined || family === "DATE") return undefined;
+  return `${value} + to_microseconds(${count} * ${micros})`;
+}
+
+/** TIMESTAMP_DIFF counts whole units; DATE_DIFF and DATETIME_DIFF count the boundaries that lie between. */
+const diff: Special = (found) => {
+  const { context, args } = found;
+  const { family, type } = familyOf(found.name);
+  const a = operand(context, args[0], actualType(context, args[0], type), found);
+  const b = operand(context, args[1], actualType(context, args[1], type), found);
+  const part = readPart(args[2]);
+  const micros = MICROS[part];
+  if (family === "TIMESTAMP") {
+    if (micros === undefined) throw badPart(found, part);
+    return { sql: `((epoch_us(${a}) - epoch_us(${b})) // ${micros})`, type: INT64 };
+  }
+  const start = weekStart(part);
+  const days = (x: string): string => `date_diff('day', DATE '1899-12-31', ${date(x)})`;
+  if (start !== undefined) {
+    const weeks = (x: string): string => `CAST(floor((${days(x)} - ${start}) / 7) AS BIGINT)`;
+    return { sql: `(${weeks(a)} - ${weeks(b)})`, type: INT64 };
+  }
+  const known =
+    part === "DAY" || MONTHS[part] !== undefined || (family === "DATETIME" && micros !== undefined);
+  if (!known && part !== "ISOYEAR") throw badPart(found, part);
+  if (part === "ISOYEAR") return { sql: `(isoyear(${a}) - isoyear(${b}))`, type: INT64 };
+  return { sql: `date_diff('${part.toLowerCase()}', ${b}, ${a})`, type: INT64 };
+};
+
+const trunc: Special = (found) => {
+  const { context, args } = found;
+  const { family, type } = familyOf(found.name);
+  const actual = actualType(context, args[0], type);
+  const value = operand(context, args[0], actual, found);
+  const part = readPart(args[1]);
+  if (args.length > 2) {
+    const zone = constantText(context, args[2]);
+    if (zone?.toUpperCase() !== "UTC")
+      throw notImplemented(`${found.name} with a time zone other than UTC${found.where}`);
+  }
+  const start = weekStart(part);
+  const cast = (sql: string): Expr => ({ sql: `CAST(${sql} AS ${duckType(actual)})`, type: actual });
+  if (start !== undefined)
+    return cast(`${date(value)} - CAST((dayofweek(${date(value)}) + ${7 - start}) % 7 AS INTEGER)`);
+  if (part === "ISOYEAR") throw notImplemented(`${found.name} to ISOYEAR`);
+  if (MONTHS[part] === undefined && (MICROS[part] === undefined || (family === "DATE" && part !== "DAY")))
+    throw badPart(found, part);
+  return cast(`date_trunc('${part.toLowerCase()}', ${value})`);
+};
+
+const FIELDS: Record<string, (x: string) => string> = {
+  YEAR: (x) => `year(${x})`,
+  ISOYEAR: (x) => `isoyear(${x})`,
+  QUARTER: (x) => `quarter(${x})`,
+  MONTH: (x) => `month(${x})`,
+  WEEK: (x) => `CAST(strftime(${x}, '%U') AS BIGINT)`,
+  "WEEK(SUNDAY)": (x) => `CAST(strftime(${x}, '%U') AS BIGINT)`,
+  "WEEK(MONDAY)": (x) => `CAST(strftime(${x}, '%W') AS BIGINT)`,
+  ISOWEEK: (x) => `weekofyear(${x})`,
+  DAY: (x) => `day(${x})`,
+  DAYOFWEEK: (x) => `(dayofweek(${x}) + 1)`,
+  DAYOFYEAR: (x) => `dayofyear(${x})`,
+};
+const CLOCK_FIELDS: Record<string, (x: string) => string> = {
+  HOUR: (x) => `hour(${x})`,
+  MINUTE: (x) => `minute(${x})`,
+  SECOND: (x) => `(microsecond(${x}) // 1000000)`,
+  MILLISECOND: (x) => `((microsecond(${x}) // 1000) % 1000)`,
+  MICROSECOND: (x) => `(microsecond(${x}) % 1000000)`,
+};
+
+/** EXTRACT(part FROM value), which the parser gives a node of its own. */
+export function lowerExtract(context: Context, value: unknown, field: unknown, where: string): Expr {
+  if (asNode(value).kind === "at_time_zone") throw notImplemented(`AT TIME ZONE${where}`);
+  const expr = lower(context, value);
+  const part = extractPart(field);
+  const kind = expr.type.kind;
+  if (kind !== "DATE" && kind !== "DATETIME" && kind !== "TIMESTAMP" && kind !== "TIME")
+    throw invalidQuery(`EXTRACT does not support arguments of type ${typeName(expr.type)}${where}`);
+  if (part === "DATE" && (kind === "TIMESTAMP" || kind === "DATETIME"))
+    return { sql: date(expr.sql), type: DATE };
+  if (part === "TIME" && (kind === "TIMESTAMP" || kind === "DATETIME"))
+    return { sql: `CAST(${expr.sql} AS TIME)`, type: TIME };
+  if (part === "DATETIME" && kind === "TIMESTAMP") return { sql: expr.sql, type: DATETIME };
+  const make =
+    kind === "TIME"
+      ? CLOCK_FIELDS[part]
+      : kind === "DATE"
+        ? FIELDS[part]
+        : (FIELDS[part] ?? CLOCK_FIELDS[part]);
+  if (make === undefined) throw notImplemented(`EXTRACT ${part} FROM ${kind}${where}`);
+  return { sql: `CAST(${make(expr.sql)} AS BIGINT)`, type: INT64 };
+}
+
+function extractPart(field: unknown): string {
+  if (typeof field === "string") return field.toUpperCase();
+  if (isObject(field) && typeof field.WeekWithModifier === "string") return `WEEK(${field.WeekWithModifier})`;
+  if (isObject(field) && typeof field.Custom === "string") return field.Custom.toUpperCase();
+  throw notImplemented("this part in EXTRACT");
+}
+
+const lastDay: Special = (found) => {
+  if (found.args.length !== 1) throw notImplemented(`LAST_DAY with a date part${found.where}`);
+  return { sql: `last_day(${operand(found.context, found.args[0], DATE, found)})`, type: DATE };
+};
+
+function format(type: Type): Special {
+  return (found) => {
+    const { context, args, where } = found;
+    const text = constantText(context, args[0]);
+    if (text === undefined)
+      throw notImplemented(`${found.name} with a format that is no string literal${where}`);
+    if (args.length > 2 && constantText(context, args[2])?.toUpperCase() !== "UTC")
+      throw notImplemented(`${found.name} with a time zone other than UTC${where}`);
+    const value = operand(context, args[1], type, found);
+    return { sql: formatSpecifiers(text, value, type, found.name), type: STRING };
+  };
+}
+
+const current = (type: Type): Special => {
+  return ({ context, args, name }) => {
+    const zone = args.length > 0 ? constantText(context, args[0]) : "UTC";
+    if (zone?.toUpperCase() !== "UTC") throw notImplemented(`${name} with a time zone other than UTC`);
+    return { sql: `CAST(${now(context.analysis).sql} AS ${duckType(type)})`, type };
+  };
+};
+
+/** GENERATE_DATE_ARRAY(from, to [, INTERVAL n part]). */
+const dateArray: Special = (found) => {
+  const { context, args, name, where } = found;
+  const step = args[2] === undefined ? { count: "1", part: "DAY" } : readInterval(context, args[2]);
+  const unit =
+    step.part === "DAY"
+      ? "to_days"
+      : step.part === "WEEK"
+        ? "to_weeks"
+        : step.part === "MONTH"
+          ? "to_months"
+          : undefined;
+  if (unit === undefined) throw notImplemented(`${name} by ${step.part}${where}`);
+  const signature = sig(
+    "DATE, DATE",
+    "ARRAY<DATE>",
+    (a, b) =>
+      `list_transform(generate_series(CAST(${a} AS TIMESTAMP), CAST(${b} AS TIMESTAMP), ${unit}(CAST(${step.count} AS INTEGER))), lambda x: CAST(x AS DATE))`,
+  );
+  if (step.part === "MONTH") throw notImplemented(`${name} by MONTH${where}`);
+  return call(
+    name,
+    [signature],
+    args.slice(0, 2).map((arg) => lower(context, arg)),
+    where,
+  );
+};
+
+export const DATE_SPECIALS: Record<string, Special> = {
+  DATE_ADD: add(1),
+  DATE_SUB: add(-1),
+  DATETIME_ADD: add(1),
+  DATETIME_SUB: add(-1),
+  TIMESTAMP_ADD: add(1),
+  TIMESTAMP_SUB: add(-1),
+  DATE_DIFF: diff,
+  DATETIME_DIFF: diff,
+  TIMESTAMP_DIFF: diff,
+  DATE_TRUNC: trunc,
+  DATETIME_TRUNC: trunc,
+  TIMESTAMP_TRUNC: trunc,
+  LAST_DAY: lastDay,
+  FORMAT_DATE: format(DATE),
+  FORMAT_DATETIME: format(DATETIME),
+  FORMAT_TIMESTAMP: format(TIMESTAMP),
+  CURRENT_DATE: current(DATE),
+  CURRENT_TIMESTAMP: current(TIMESTAMP),
+  CURRENT_DATETIME: current(DATETIME),
+  CURRENT_TIME: current(TIME),
+  GENERATE_DATE_ARRAY: dateArray,
+};

@@ -1,0 +1,86 @@
+import { invalidQuery, notImplemented } from "../../errors.ts";
+import { stringOr } from "../../json.ts";
+import { asList, at, type Node, only } from "../ast.ts";
+import type { Expr } from "../expr.ts";
+import { type Context, lower } from "../lower-expr.ts";
+import { call, type Signature } from "../signature.ts";
+import { AGGREGATES, lowerAggregate } from "./aggregates.ts";
+import { ARRAY_FUNCTIONS } from "./arrays.ts";
+import { BYTES_FUNCTIONS } from "./bytes.ts";
+import { DATE_FUNCTIONS, DATE_SPECIALS } from "./dates.ts";
+import { JSON_FUNCTIONS, JSON_SPECIALS } from "./jsons.ts";
+import { MATH_FUNCTIONS } from "./math.ts";
+import { REGEXP_SPECIALS } from "./regexps.ts";
+import { SPELLINGS } from "./spellings.ts";
+import { STRING_FUNCTIONS } from "./strings.ts";
+
+/**
+ * THE LOWERING TABLE. A function is lowered if it is here, and refused by name if not.
+ * To add one: a line in the file of its family: name, argument types, result type, DuckDB SQL. Its test goes to
+ * functions.test.ts beside it. A function that takes more than plain values (a date part, a constant format, ...)
+ * goes to that family's SPECIALS; an aggregate to aggregates.ts; a window function to windows.ts.
+ */
+const FUNCTIONS: Record<string, Signature[]> = {
+  ...MATH_FUNCTIONS,
+  ...STRING_FUNCTIONS,
+  ...BYTES_FUNCTIONS,
+  ...ARRAY_FUNCTIONS,
+  ...DATE_FUNCTIONS,
+  ...JSON_FUNCTIONS,
+};
+
+/** A function that reads its arguments' syntax itself. */
+export interface FunctionCall {
+  context: Context;
+  name: string;
+  args: unknown[];
+  where: string;
+}
+export type Special = (call: FunctionCall) => Expr;
+
+const SPECIALS: Record<string, Special> = { ...DATE_SPECIALS, ...JSON_SPECIALS, ...REGEXP_SPECIALS };
+
+/** Name and arguments of a call, whichever node the parser made of it. */
+export function readCall(node: Node): { name: string; args: unknown[] } | undefined {
+  if (node.kind === "function") {
+    const body = only(node, "name", "args", "no_parens");
+    return { name: stringOr(body.name, "").toUpperCase(), args: asList(body.args) };
+  }
+  const spelling = SPELLINGS[node.kind];
+  if (spelling === undefined) return undefined;
+  const body = only(node, ...spelling.args, ...(spelling.ignored ?? []));
+  const args = spelling.args.flatMap((part) => {
+    const value = body[part];
+    return value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];
+  });
+  return { name: spelling.name, args };
+}
+
+/** Lowers a function call, an aggregate among them. */
+export function lowerCall(context: Context, node: Node): Expr {
+  const where = at(context.analysis.source, node.body);
+  const aggregate = lowerAggregate(context, node, "");
+  if (aggregate) return aggregate;
+  const found = readCall(node);
+  if (found === undefined) throw notImplemented(`${node.kind.replaceAll("_", " ")}${where}`);
+  const safe = found.name.startsWith("SAFE.");
+  const name = safe ? found.name.slice("SAFE.".length) : found.name;
+  const result = lowerNamed({ context, name, args: found.args, where });
+  return safe ? { ...result, sql: `TRY(${result.sql})` } : result;
+}
+
+function lowerNamed(found: FunctionCall): Expr {
+  const { context, name, args, where } = found;
+  const special = SPECIALS[name];
+  if (special) return special(found);
+  const signatures = FUNCTIONS[name];
+  if (signatures)
+    return call(
+      name,
+      signatures,
+      args.map((arg) => lower(context, arg)),
+      where,
+    );
+  if (AGGREGATES[name]) throw invalidQuery(`Aggregate function ${name} not allowed here${where}`);
+  throw notImplemented(`function ${name}${where}`);
+}

@@ -1,0 +1,139 @@
+import { invalidQuery, notImplemented } from "../errors.ts";
+import { isObject, stringOr } from "../json.ts";
+import type { TableView } from "./analysis.ts";
+import { type Analysis, childScope, type Scope } from "./analysis.ts";
+import { asList, asNode, type Node, nameOf, only, optional } from "./ast.ts";
+import { forColumn } from "./coerce.ts";
+import { assign, assignAll, columnNamed, type Dml, fillRow, insertColumns, targetOf } from "./dml.ts";
+import { ident } from "./expr.ts";
+import { lowerFrom } from "./from.ts";
+import { boolean, type Context } from "./lower-expr.ts";
+
+interface When {
+  sql: string;
+  /** For WHEN MATCHED: its condition, "TRUE" where it has none. */
+  matched: string | undefined;
+}
+
+interface Sides {
+  analysis: Analysis;
+  table: TableView;
+  both: Scope;
+  target: Scope;
+  source: Scope;
+}
+
+/** MERGE. DuckDB would change a target row twice where two source rows match it: `check` finds that first. */
+export function lowerMerge(analysis: Analysis, node: Node): Dml {
+  const body = only(node, "this", "using", "on", "whens");
+  const into = asNode(body.this);
+  const alias = into.kind === "alias" ? nameOf(only(into, "this", "alias").alias) : undefined;
+  const target = targetOf(analysis, into.kind === "alias" ? asNode(into.body.this) : into, alias);
+  const source: Scope = childScope(undefined);
+  const using = lowerFrom(analysis, source, { expressions: [using0(body.using)] }, []);
+  const targetScope: Scope = { ...childScope(undefined), relations: [target.relation] };
+  const both: Scope = { ...childScope(undefined), relations: [target.relation, ...source.relations] };
+  const sides: Sides = { analysis, table: target.table, both, target: targetScope, source };
+  const on = boolean({ analysis, scope: both }, body.on, "MERGE ON condition");
+  const whens = whenNodes(body.whens).map((when) => lowerWhen(sides, when));
+  const sql = `MERGE INTO ${target.table.duck} AS ${target.duck} USING ${using} ON ${on} ${whens.map((w) => w.sql).join(" ")} RETURNING merge_action`;
+  const dml: Dml = { kind: "dml", statementType: "MERGE", target: target.table, sql };
+  const matched = whens.flatMap((w) => w.matched ?? []);
+  if (matched.length > 0)
+    dml.check = `SELECT 1 FROM ${target.table.duck} AS ${target.duck} JOIN ${using} ON ${on} WHERE ${matched.join(" OR ")} GROUP BY ${target.duck}.rowid HAVING count(*) > 1 LIMIT 1`;
+  return dml;
+}
+
+function using0(value: unknown): unknown {
+  return isObject(value) ? value : null;
+}
+
+function whenNodes(value: unknown): Node[] {
+  const whens = asNode(value);
+  if (whens.kind !== "whens") throw notImplemented(whens.kind);
+  return asList(only(whens, "expressions").expressions).map(asNode);
+}
+
+function lowerWhen(sides: Sides, node: Node): When {
+  const body = only(node, "matched", "source", "condition", "then");
+  const matched = isTrue(body.matched);
+  const bySource = !matched && isTrue(body.source);
+  const scope = matched ? sides.both : bySource ? sides.target : sides.source;
+  const context: Context = { analysis: sides.analysis, scope };
+  const condition = optional(body.condition, (v) => boolean(context, v, "MERGE condition"));
+  const kind = matched ? "MATCHED" : bySource ? "NOT MATCHED BY SOURCE" : "NOT MATCHED";
+  const head = `WHEN ${kind}${condition === undefined ? "" : ` AND ${condition}`} THEN`;
+  const action = lowerAction(sides, context, asNode(body.then), matched || bySource);
+  return { sql: `${head} ${action}`, matched: matched ? (condition ?? "TRUE") : undefined };
+}
+
+function isTrue(value: unknown): boolean {
+  return isObject(value) && asNode(value).kind === "boolean" && asNode(value).body.value === true;
+}
+
+function lowerAction(sides: Sides, context: Context, then: Node, changes: boolean): string {
+  const [word, first, second] =
+    then.kind === "var" ? [then] : asList(only(then, "expressions").expressions).map(asNode);
+  const verb = stringOr(word?.body.this, "").toUpperCase();
+  if (verb === "DELETE" && changes) return "DELETE";
+  if (verb === "UPDATE" && changes && first) return lowerMergeUpdate(sides, context, first);
+  if (verb === "INSERT" && !changes && first) return lowerMergeInsert(sides, context, first, second);
+  throw notImplemented(`MERGE action ${verb}`);
+}
+
+function lowerMergeUpdate({ table }: Sides, context: Context, list: Node): string {
+  const sets = asList(only(list, "expressions").expressions).map((item) => {
+    const pair = asNode(item);
+    if (pair.kind !== "eq") throw notImplemented("this UPDATE SET item");
+    const body = only(pair, "left", "right");
+    const column = columnNamed(table, targetName(body.left), "");
+    return `${ident(column.name)} = ${assign(context, column, body.right)}`;
+  });
+  return `UPDATE SET ${sets.join(", ")}`;
+}
+
+function targetName(value: unknown): string {
+  const node = asNode(value);
+  if (node.kind === "identifier") return nameOf(node.body);
+  if (node.kind === "column") return nameOf(only(node, "name", "table").name);
+  throw notImplemented("SET of a field in MERGE");
+}
+
+function lowerMergeInsert(sides: Sides, context: Context, first: Node, second: Node | undefined): string {
+  const { table, source } = sides;
+  if (first.kind === "var" && first.body.this === "ROW") {
+    const values = source.relations.flatMap((r) => r.columns);
+    if (values.length !== table.columns.length)
+      throw invalidQuery(
+        `Inserted row has wrong column count; Has ${values.length}, expected ${table.columns.length}`,
+      );
+    const given = new Map(
+      table.columns.map((column, i) => {
+        const value = values[i] ?? { sql: "NULL", type: column.type };
+        return [
+          column.name,
+          forColumn(
+            { sql: value.sql, type: value.type },
+            column.type,
+            column.name,
+            () => `INSERT ROW cannot assign to column ${column.name}`,
+          ),
+        ];
+      }),
+    );
+    const row = fillRow(table, given);
+    return `INSERT (${row.columns}) VALUES (${row.values})`;
+  }
+  const columns = insertColumns(
+    table,
+    second ? asList(only(first, "expressions").expressions).map(identifierBody) : [],
+  );
+  const values = asList(only(second ?? first, "expressions").expressions);
+  const row = fillRow(table, assignAll(context, columns, values));
+  return `INSERT (${row.columns}) VALUES (${row.values})`;
+}
+
+function identifierBody(value: unknown): unknown {
+  const node = asNode(value);
+  return node.kind === "identifier" ? node.body : node.kind === "column" ? node.body.name : undefined;
+}

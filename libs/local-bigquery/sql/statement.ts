@@ -1,0 +1,110 @@
+import { BigQueryError, invalidQuery, notImplemented } from "../errors.ts";
+import type { Analysis, Bind, TableLookup, TableView } from "./analysis.ts";
+import { type Node, parseStatement } from "./ast.ts";
+import { type Ddl, DdlReader } from "./ddl.ts";
+import { type Dml, lowerDelete, lowerInsert, lowerUpdate } from "./dml.ts";
+import { place, type Token } from "./lex.ts";
+import { lowerMerge } from "./merge.ts";
+import { lowerQuery, type Query, resultNames } from "./query.ts";
+import { makeSource, type Source, statementsOf } from "./source.ts";
+import type { Type } from "./types.ts";
+
+/** What a statement is lowered against. */
+export interface Surroundings {
+  findTable: TableLookup;
+  /** Types of the query parameters by lower-case name; positional ones are called __positional_0, ... */
+  params: ReadonlyMap<string, Type>;
+}
+
+export interface SelectStatement {
+  kind: "select";
+  query: Query;
+  /** The result's column names, unnamed ones made f0_, f1_, ... */
+  names: string[];
+}
+
+export type Plan = SelectStatement | Dml | { kind: "ddl"; ddl: Ddl; query: SelectStatement | undefined };
+
+/** A lowered statement, ready to run. */
+export interface Statement {
+  plan: Plan;
+  /** What $1, $2, ... stand for. */
+  binds: Bind[];
+  referenced: TableView[];
+}
+
+const QUERIES = new Set(["SELECT", "WITH", "("]);
+const CHANGES = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"]);
+const DEFINITIONS = new Set(["CREATE", "DROP", "TRUNCATE"]);
+const REFUSED =
+  /^(ALTER|ASSERT|BEGIN|BREAK|CALL|CASE|COMMIT|CONTINUE|DECLARE|DESCRIBE|EXECUTE|EXPLAIN|EXPORT|FOR|FROM|GRANT|IF|IMPORT|ITERATE|LEAVE|LOAD|LOOP|RAISE|REPEAT|RETURN|REVOKE|ROLLBACK|SET|SHOW|START|UNDROP|WHILE)$/;
+
+/**
+ * Reads and lowers one statement. Throws BigQueryError: invalidQuery where the service would refuse it, notFound for a
+ * missing table, notImplemented for what is not lowered.
+ */
+export function lowerStatement(text: string, surroundings: Surroundings): Statement {
+  const [tokens, ...more] = statementsOf(text);
+  if (tokens === undefined) throw invalidQuery("Syntax error: Unexpected end of statement");
+  if (more.length > 0) throw notImplemented(`a script of several statements`);
+  const word = tokens[0]?.text.toUpperCase() ?? "";
+  try {
+    if (DEFINITIONS.has(word)) return lowerDdl(text, tokens, surroundings);
+    if (QUERIES.has(word) || CHANGES.has(word)) return lowerParsed(text, withInto(tokens), surroundings);
+  } catch (error) {
+    if (error instanceof RangeError) throw notImplemented("a statement nested this deep");
+    throw error;
+  }
+  if (REFUSED.test(word)) throw notImplemented(`${word} statements`);
+  const what = tokens[0]?.kind === "word" ? `identifier "${tokens[0].text}"` : `"${tokens[0]?.text}"`;
+  throw invalidQuery(`Syntax error: Unexpected ${what} at ${place(text, tokens[0]?.start ?? 0)}`);
+}
+
+/** INSERT may leave INTO out, which the parser does not know. */
+function withInto(tokens: Token[]): Token[] {
+  const [first, second] = tokens;
+  if (first?.text.toUpperCase() !== "INSERT" || second?.text.toUpperCase() === "INTO") return tokens;
+  const into: Token = { kind: "word", text: "INTO", value: "INTO", start: first.end, end: first.end };
+  return [first, into, ...tokens.slice(1)];
+}
+
+function startAnalysis(source: Source, { findTable, params }: Surroundings): Analysis {
+  return { source, findTable, params, binds: [], referenced: new Map(), counter: 0 };
+}
+
+function lowerParsed(text: string, tokens: Token[], surroundings: Surroundings): Statement {
+  const source = makeSource(text, tokens);
+  const node = parseStatement(source);
+  const analysis = startAnalysis(source, surroundings);
+  const plan = lowerNode(analysis, node);
+  return { plan, binds: analysis.binds, referenced: [...analysis.referenced.values()] };
+}
+
+function lowerNode(analysis: Analysis, node: Node): Plan {
+  switch (node.kind) {
+    case "insert":
+      return lowerInsert(analysis, node);
+    case "update":
+      return lowerUpdate(analysis, node);
+    case "delete":
+      return lowerDelete(analysis, node);
+    case "merge":
+      return lowerMerge(analysis, node);
+    default:
+      return select(lowerQuery(analysis, { [node.kind]: node.body }, undefined));
+  }
+}
+
+function select(query: Query): SelectStatement {
+  return { kind: "select", query, names: resultNames(query.columns) };
+}
+
+function lowerDdl(text: string, tokens: Token[], surroundings: Surroundings): Statement {
+  const ddl = new DdlReader(text, [...tokens]).read();
+  if (ddl.kind !== "create_table" || ddl.query === undefined)
+    return { plan: { kind: "ddl", ddl, query: undefined }, binds: [], referenced: [] };
+  const inner = lowerParsed(text, ddl.query, surroundings);
+  if (inner.plan.kind !== "select")
+    throw new BigQueryError("invalidQuery", "CREATE TABLE AS needs a query", "query");
+  return { ...inner, plan: { kind: "ddl", ddl, query: inner.plan } };
+}
