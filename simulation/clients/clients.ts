@@ -1,0 +1,335 @@
+import type { TenantCaller } from "@convergence/gateway/access.ts";
+import type { Gateway } from "@convergence/gateway/gateway.ts";
+import { ApiProblem } from "@convergence/gateway/problem.ts";
+import type { Cluster, Slot } from "../cluster/cluster.ts";
+import { DOMAIN, PROVIDER } from "../cluster/materials.ts";
+import type { Oracle } from "../oracle/oracle.ts";
+import type { Command } from "../plan/plan.ts";
+import { Prng } from "../world/prng.ts";
+import type { World } from "../world/world.ts";
+import { Customer, type HeldKey } from "./customer.ts";
+
+const ADMIN = { kind: "admin" } as const;
+/** How often a client repeats what failed. */
+const ATTEMPTS = 8;
+/** Milliseconds after which a revoked key must be refused by every gateway whose view had no reason to lag. */
+const REFUSED_WITHIN_MS = 1_500;
+
+type Answer<T> =
+  | { kind: "ok"; value: T; slot: Slot; gateway: Gateway }
+  | { kind: "problem"; problem: ApiProblem }
+  /** No answer: the gateway is down, or did not answer in time. */
+  | { kind: "silence" };
+
+type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
+
+export interface ClientsDeps {
+  world: World;
+  cluster: Cluster;
+  oracle: Oracle;
+  seed: number;
+  note(what: string): void;
+  violation(what: string): void;
+}
+
+/** The tenants' people and the operator: they ask gateways, lose patience, ask again, and check what they are told. */
+export class Clients {
+  readonly #deps: ClientsDeps;
+  readonly #customers = new Map<string, Customer>();
+  #busy = 0;
+  #hurry = false;
+
+  constructor(deps: ClientsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Commands that are not over. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  get customers(): Iterable<Customer> {
+    return this.#customers.values();
+  }
+
+  /** From now on clients give up rather than wait for a key. */
+  giveUp(): void {
+    this.#hurry = true;
+  }
+
+  give(command: Command, index: number): void {
+    this.#busy++;
+    const prng = new Prng(`client/${this.#deps.seed}/${index}`);
+    this.#do(command, prng).then(
+      () => {
+        this.#busy--;
+      },
+      (error) => {
+        this.#busy--;
+        this.#deps.violation(`the client of "${command.kind}" broke: ${String(error)}`);
+      },
+    );
+  }
+
+  #do(command: Command, prng: Prng): Promise<void> {
+    const customer = this.#customer(command.tenant);
+    switch (command.kind) {
+      case "onboard":
+        return this.#onboard(customer, command, prng);
+      case "run":
+        return this.#run(customer, command, prng);
+      case "issue":
+        return this.#issue(customer, command, prng);
+      case "revoke":
+        return this.#revoke(customer, command, prng);
+      case "look":
+        return this.#look(customer, prng);
+      case "probe":
+        return this.#probe(customer);
+    }
+  }
+
+  #customer(name: string): Customer {
+    const known = this.#customers.get(name.toLowerCase());
+    if (known !== undefined) return known;
+    const customer = new Customer(name);
+    this.#customers.set(customer.id, customer);
+    return customer;
+  }
+
+  async #onboard(customer: Customer, command: Of<"onboard">, prng: Prng): Promise<void> {
+    const request = {
+      tenant_id: command.tenant,
+      force_recreate_dataset: command.force === "dataset",
+      force_recreate_tables: command.force === "tables",
+    };
+    let lose = command.loseAnswer;
+    await this.#insist(prng, 30_000, async (gateway) => {
+      const answer = await gateway.onboard(ADMIN, request, head(command.idempotencyKey));
+      if (lose) {
+        lose = false;
+        throw new Lost();
+      }
+      answer.delivered();
+      this.#received(customer, answer.body.api_key, null);
+      this.#deps.note(`client: ${command.tenant} is onboarded (${answer.body.dryrun_status})`);
+    });
+  }
+
+  async #issue(customer: Customer, command: Of<"issue">, prng: Prng): Promise<void> {
+    const expiresAt = command.expiresInMs === null ? null : this.#deps.world.now() + command.expiresInMs;
+    const request = {
+      scopes: ["run" as const, "read" as const],
+      expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    };
+    await this.#insist(prng, 12_000, async (gateway) => {
+      const answer = await gateway.issueKey(ADMIN, customer.name, request, head(command.idempotencyKey));
+      answer.delivered();
+      this.#received(customer, answer.body.api_key, expiresAt);
+    });
+  }
+
+  #received(customer: Customer, text: string, expiresAt: number | null): void {
+    const key = this.#deps.oracle.keys.byText(text);
+    if (key === undefined || key.tenantId !== customer.id) {
+      this.#deps.violation(`${customer.name} was given a key that no counted event knows as its own`);
+    }
+    customer.hold(text, expiresAt);
+  }
+
+  async #run(customer: Customer, command: Of<"run">, prng: Prng): Promise<void> {
+    const key = await this.#keyOf(customer);
+    if (key === undefined) return;
+    const path = { tenantId: customer.name, provider: PROVIDER, domain: DOMAIN, name: command.template };
+    let asked = false;
+    const answer = await this.#insist(prng, 8_000, async (gateway) => {
+      const caller = this.#authenticate(gateway, customer, key);
+      // Without an Idempotency-Key, a repeat would be another run.
+      if (asked && command.idempotencyKey === null) throw new ApiProblem(400, "not-repeated", "");
+      asked = true;
+      const triggered = await gateway.submitRun(caller, path, command.body, head(command.idempotencyKey));
+      this.#triggered(customer, command, triggered.pipeline_logging_id);
+      return { caller, runId: triggered.pipeline_logging_id };
+    });
+    if (answer.kind !== "ok" || !command.follow) return;
+    const { caller, runId } = answer.value;
+    await this.#ask(prng, 25_000, (gateway) => gateway.run(caller, runId, 20_000));
+  }
+
+  /** One Idempotency-Key and body is one run, for every answer. */
+  #triggered(customer: Customer, command: Of<"run">, runId: string): void {
+    customer.runs.push(runId);
+    if (command.idempotencyKey === null) return;
+    const name = `${command.template}|${command.idempotencyKey}`;
+    const [body, known] = [JSON.stringify(command.body), customer.runsByKey.get(name)];
+    if (known !== undefined && known !== `${runId} ${body}`) {
+      this.#deps.violation(
+        `Idempotency-Key ${name} of ${customer.name} stands for ${known} and for ${runId} ${body}`,
+      );
+    }
+    customer.runsByKey.set(name, `${runId} ${body}`);
+  }
+
+  async #revoke(customer: Customer, command: Of<"revoke">, prng: Prng): Promise<void> {
+    await this.#keyOf(customer);
+    const held = customer.keys.filter(({ revoking }) => !revoking);
+    const key = held[command.which % Math.max(1, held.length)];
+    const keyId = key === undefined ? undefined : this.#deps.oracle.keys.byText(key.text)?.keyId;
+    if (key === undefined || keyId === undefined) return;
+    key.revoking = true;
+    const answer = await this.#insist(prng, 12_000, async (gateway) => {
+      await gateway.revokeKey(ADMIN, customer.name, keyId, head(null));
+      // It must be refused at once by the gateway that answers.
+      this.#mustRefuse(gateway, key, "the gateway that answered its revocation");
+    });
+    if (answer.kind !== "ok") return;
+    key.revokedAt = { at: this.#deps.world.now(), by: answer.slot.process?.name ?? "" };
+  }
+
+  async #look(customer: Customer, prng: Prng): Promise<void> {
+    const key = await this.#keyOf(customer);
+    if (key === undefined) return;
+    const foreign = [...this.#customers.values()]
+      .filter((other) => other !== customer)
+      .flatMap(({ runs }) => runs);
+    await this.#ask(prng, 8_000, async (gateway) => {
+      const caller = this.#authenticate(gateway, customer, key);
+      const { runs } = await gateway.runs(caller, {}, { limit: 50, cursor: null });
+      for (const run of runs) {
+        const seen = this.#deps.oracle.runs.byId.get(run.pipeline_logging_id);
+        if (seen !== undefined && seen.tenantId !== customer.id) {
+          this.#deps.violation(
+            `${customer.name} is shown run ${run.pipeline_logging_id} of ${seen.tenantId}`,
+          );
+        }
+      }
+      if (foreign.length > 0) await this.#mustNotSee(gateway, caller, prng.pick(foreign));
+    });
+  }
+
+  async #mustNotSee(gateway: Gateway, caller: TenantCaller, runId: string): Promise<void> {
+    try {
+      await gateway.run(caller, runId, 0);
+    } catch (error) {
+      if (error instanceof ApiProblem && error.status === 404) return;
+      throw error;
+    }
+    this.#deps.violation(`${caller.tenantId} reads the foreign run ${runId}`);
+  }
+
+  /** No key that was revoked lets in any more, wherever the news had time to come. */
+  async #probe(customer: Customer): Promise<void> {
+    const { world, cluster } = this.#deps;
+    for (const key of customer.keys) {
+      if (key.revokedAt === undefined) continue;
+      for (const slot of cluster.slots) {
+        const { gateway, process } = slot;
+        if (gateway === undefined || process?.running !== true) continue;
+        const since = Math.max(key.revokedAt.at, cluster.trouble.lastLag(slot.name), slot.readyAt);
+        const answered = key.revokedAt.by === process.name;
+        if (answered || world.now() - since > REFUSED_WITHIN_MS) {
+          this.#mustRefuse(gateway, key, process.name);
+        }
+      }
+    }
+  }
+
+  #mustRefuse(gateway: Gateway, key: HeldKey, who: string): void {
+    try {
+      gateway.authenticate(key.text);
+    } catch (error) {
+      if (error instanceof ApiProblem) return;
+      throw error;
+    }
+    this.#deps.violation(`a revoked key lets in at ${who}`);
+  }
+
+  #authenticate(gateway: Gateway, customer: Customer, key: HeldKey): TenantCaller {
+    const caller = gateway.authenticate(key.text);
+    if (caller.tenantId !== customer.id) {
+      this.#deps.violation(`a key of ${customer.id} lets in as ${caller.tenantId}`);
+    }
+    return caller;
+  }
+
+  /** A key to work with, waited for at most a while. */
+  async #keyOf(customer: Customer): Promise<HeldKey | undefined> {
+    for (let waited = 0; waited < 15 && !this.#hurry; waited++) {
+      const key = customer.key(this.#deps.world.now());
+      if (key !== undefined) return key;
+      await this.#sleep(1_500);
+    }
+    return customer.key(this.#deps.world.now());
+  }
+
+  /** Asks until there is an answer that a repeat would not change. */
+  async #insist<T>(
+    prng: Prng,
+    patienceMs: number,
+    request: (gateway: Gateway) => Promise<T>,
+  ): Promise<Answer<T>> {
+    let answer: Answer<T> = { kind: "silence" };
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      answer = await this.#ask(prng, patienceMs, request);
+      if (answer.kind === "ok") return answer;
+      // 401: the gateway may not know the key yet.
+      const passing =
+        answer.kind === "silence" || answer.problem.status === 503 || answer.problem.status === 401;
+      if (!passing) return answer;
+      await this.#sleep(prng.int(200, 2_500));
+      if (this.#hurry && attempt >= 3) return answer;
+    }
+    return answer;
+  }
+
+  /** Asks one gateway, and waits for its answer no longer than `patienceMs`. */
+  async #ask<T>(
+    prng: Prng,
+    patienceMs: number,
+    request: (gateway: Gateway) => Promise<T>,
+  ): Promise<Answer<T>> {
+    const { cluster, world } = this.#deps;
+    const slot = prng.pick(cluster.slots.filter(({ name }) => name.startsWith("gateway")));
+    const { gateway, process } = slot;
+    if (gateway === undefined || process === undefined) return { kind: "silence" };
+    const answered = new Promise<Answer<T>>((resolve) => {
+      // A gateway that is frozen does not even take the request.
+      process.whenRunning(() => {
+        request(gateway).then(
+          (value) => process.whenRunning(() => resolve({ kind: "ok", value, slot, gateway })),
+          (error) => process.whenRunning(() => resolve(this.#refused(error))),
+        );
+      });
+    });
+    const { promise: silence, resolve } = Promise.withResolvers<Answer<T>>();
+    const timer = world.after(patienceMs, () => resolve({ kind: "silence" }));
+    const answer = await Promise.race([answered, silence]);
+    timer.clear();
+    return answer;
+  }
+
+  #refused(error: unknown): Answer<never> {
+    if (error instanceof Lost) return { kind: "silence" };
+    if (error instanceof ApiProblem) {
+      this.#deps.note(`client: ${error.message}`);
+      return { kind: "problem", problem: error };
+    }
+    this.#deps.violation(
+      `a gateway answered with 500: ${error instanceof Error ? error.stack : String(error)}`,
+    );
+    return { kind: "silence" };
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#deps.world.after(ms, resolve);
+    });
+  }
+}
+
+/** The answer does not reach its client. */
+class Lost extends Error {}
+
+function head(idempotencyKey: string | null): { idempotencyKey: string | null; traceparent: null } {
+  return { idempotencyKey, traceparent: null };
+}

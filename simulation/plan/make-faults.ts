@@ -1,0 +1,82 @@
+import type { Prng } from "../world/prng.ts";
+import type { Fault, SlotName } from "./plan.ts";
+
+/** Effects after which, or before which, it is most telling to die or freeze; "" is any. */
+const TELLING: Record<string, readonly string[]> = {
+  gateway: ["", "append", "append tenant.commands", "append run.commands"],
+  tenant: [
+    "",
+    "append tenant.events",
+    "append api-keys",
+    "append tenants",
+    "append tenant.replies",
+    "append run.commands",
+    "guard",
+    "submitMerge",
+    "createTable",
+    "deleteDataset",
+  ],
+  pipeline: ["", "append run.events", "append run.snapshots", "append step.tasks", "guard", "ask end"],
+  runner: ["", "submitQuery", "submitMerge", "waitForJob", "append step.results", "getTable", "dryRun"],
+};
+
+const POISONED = ["run.commands", "tenant.commands", "step.results", "step.tasks", "run.events"];
+
+/** A seed's faults, in order of time: all begin before `untilMs`. */
+export function makeFaults(
+  slots: readonly SlotName[],
+  partitions: number,
+  untilMs: number,
+  prng: Prng,
+): Fault[] {
+  const faults: Fault[] = [];
+  const count = prng.int(10, 18);
+  for (let i = 0; i < count; i++) faults.push(makeFault(slots, partitions, untilMs, prng));
+  return faults.sort((a, b) => a.at - b.at);
+}
+
+function makeFault(slots: readonly SlotName[], partitions: number, untilMs: number, prng: Prng): Fault {
+  const at = prng.int(500, untilMs);
+  const slot = prng.pick(slots);
+  const [role = ""] = slot.split("-");
+  const forMs = prng.int(500, 9_000);
+  const effect = prng.chance(0.5) ? "" : prng.pick(TELLING[role] ?? [""]);
+  const nth = prng.int(1, effect === "" ? 12 : 3);
+  const downMs = prng.int(50, 9_000);
+  const roll = prng.fraction();
+  if (roll < 0.22) {
+    return { kind: "crash", at, slot, effect, nth, side: prng.pick(["before", "after"]), downMs };
+  }
+  if (roll < 0.4) {
+    const long = prng.chance(0.6);
+    return {
+      kind: "freeze",
+      at,
+      slot,
+      effect,
+      nth,
+      forMs: long ? prng.int(6_100, 16_000) : prng.int(100, 5_000),
+    };
+  }
+  if (roll < 0.44) return { kind: "restart", at, slot, downMs: prng.int(50, 3_000) };
+  if (roll < 0.46) return { kind: "lose views", at, slot: "gateway-1", downMs };
+  if (roll < 0.6) {
+    const outcome = prng.pick(["fail", "fail-but-stored", "store-twice"] as const);
+    return { kind: "append", at, slot, forMs, rate: prng.pick([0.2, 0.6]), outcome };
+  }
+  if (roll < 0.66) return { kind: "cut off", at, slot, forMs };
+  if (roll < 0.73) {
+    const where = prng.chance(0.2) ? "all" : slot;
+    return { kind: "late deliveries", at, slot: where, forMs, maxMs: prng.pick([50, 500, 2_000]) };
+  }
+  if (roll < 0.77) return { kind: "slow appends", at, slot, forMs, maxMs: prng.pick([30, 300, 1_500]) };
+  if (roll < 0.89) {
+    const outcome = prng.pick(["fail", "unknown", "lost", "job-fails", "job-fails"] as const);
+    const where = prng.chance(0.3) ? "all" : prng.pick(slots.filter((name) => /^(runner|tenant)/.test(name)));
+    return { kind: "warehouse", at, slot: where, forMs, rate: prng.pick([0.2, 0.5]), outcome };
+  }
+  if (roll < 0.94) {
+    return { kind: "slow warehouse", at, forMs, callMs: prng.int(10, 1_500), jobMs: prng.int(500, 12_000) };
+  }
+  return { kind: "poison", at, topic: prng.pick(POISONED), partition: prng.int(0, partitions - 1) };
+}
