@@ -1,6 +1,6 @@
 import { sleep } from "@convergence/runtime/clock.ts";
-import { type JobError, type TableRef, WarehouseError } from "@convergence/warehouse/port.ts";
-import { finished } from "@convergence/warehouse/run-once.ts";
+import { type TableRef, WarehouseError } from "@convergence/warehouse/port.ts";
+import { runOnce } from "@convergence/warehouse/run-once.ts";
 import type { StepRunnerDeps } from "../deps.ts";
 import { type ProjectedTable, type Row, SHAPES } from "./rows.ts";
 
@@ -77,21 +77,9 @@ export class TableQueue {
     const first = batch[0];
     const last = batch.at(-1);
     if (first === undefined || last === undefined) return;
-    const { warehouse } = this.#deps;
     const name = `${await this.#incarnation()}_${this.#partition}_${first.offset}`;
-    for (let tryNumber = 1; ; tryNumber += 1) {
-      const jobId = `${name}_${tryNumber}`;
-      const submitted = await this.#submit(jobId, batch, last.offset);
-      const job = await finished(warehouse, jobId);
-      if (job.error === null) {
-        this.#writtenTo(
-          submitted === "started" ? last.offset : Number(job.labels[LAST_OFFSET] ?? first.offset),
-        );
-        return;
-      }
-      if (isMissing(job.error)) throw new WarehouseError(job.error.reason, job.error.message);
-      if (tryNumber >= 5) throw new WarehouseError(job.error.reason, job.error.message);
-    }
+    const job = await runOnce(this.#deps.warehouse, name, (jobId) => this.#submit(jobId, batch, last.offset));
+    this.#writtenTo(Number(job.labels[LAST_OFFSET] ?? first.offset));
   }
 
   #submit(jobId: string, batch: Waiting[], lastOffset: number): Promise<"started" | "exists"> {
@@ -121,10 +109,6 @@ export class TableQueue {
     }
     return `projection_${this.#table.dataset}_${this.#table.table}_${this.#createdAt}`;
   }
-}
-
-function isMissing({ reason }: JobError): boolean {
-  return reason === "notFound" || reason === "accessDenied";
 }
 
 /** One row a key: later columns over earlier ones. */
