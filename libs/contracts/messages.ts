@@ -364,6 +364,8 @@ export interface TenantRunsSnapshot {
   tenant_id: string;
   version: number;
   inputs: InputOffset[];
+  /** The last commands that had an outcome, by id, oldest first: one that is stored twice is decided once. */
+  recent_commands: string[];
   runs: OpenRun[];
   recent_keys: RecentKey[];
 }
@@ -626,6 +628,8 @@ export interface TenantSnapshot {
   tenant_name: string;
   version: number;
   inputs: InputOffset[];
+  /** The last commands that had an outcome, by id, oldest first: one that is stored twice is decided once. */
+  recent_commands: string[];
   lifecycle: TenantLifecycle;
   tier: string;
   created_at: number;

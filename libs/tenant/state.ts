@@ -15,7 +15,7 @@ export type TenantEvent = Exclude<TenantEventsMessage, Claimed>;
 export type TenantFact = Unstamped<TenantEvent>;
 
 /** A tenant, or null before its first onboarding. Immutable; the same shape as in its snapshot. */
-export type Tenant = Readonly<Omit<TenantSnapshot, "type" | "version" | "inputs">>;
+export type Tenant = Readonly<Omit<TenantSnapshot, "type" | "version" | "inputs" | "recent_commands">>;
 export type TenantState = Tenant | null;
 
 /** The tables that every tenant's dataset has: configs/metadata/schemas/*.json. */

@@ -19,6 +19,8 @@ export interface Stream<S> {
   readonly version: number;
   /** Per input topic, the offset of the last input that led to an event. */
   readonly inputs: Readonly<Record<string, number>>;
+  /** Ids of the last commands that had an outcome, oldest first. */
+  readonly commands: readonly string[];
 }
 
 /** What a decision may know besides the tenant's state. */
@@ -44,6 +46,10 @@ export interface Model<S, E extends LoggedEvent, F extends { type: E["type"] }, 
   readInput(record: BusRecord): I;
   /** The tenant that an input belongs to, in lower case. */
   tenantOf(input: I): string;
+  /** The id of an input that is a command; null for others. */
+  commandOf(input: I): string | null;
+  /** The id of the command whose outcome an event is; null where it is none. */
+  outcomeOf(event: E): string | null;
   decide(state: S, input: I, turn: Turn): F[] | "wait";
   evolve(state: S, event: E): S;
   stamp(fact: F, meta: EventMeta): E;

@@ -24,15 +24,17 @@ export interface WriterDeps {
 
 /** At most so many events in one append. */
 const APPEND_EVENTS = 500;
+/** So many of a tenant's last commands are remembered: a copy of one of them has no second outcome. */
+const RECENT_COMMANDS = 64;
 /** Milliseconds before an append that failed is repeated. */
 const RETRY_MS = 100;
 /** Milliseconds between two looks at whether inputs were decided. */
 const POLL_MS = 20;
 
-interface Item<S, F> {
+interface Item<S, F, I> {
   tenantId: string;
   /** The input record; null for a proposal. */
-  source: { record: BusRecord; input: Input } | null;
+  source: { record: BusRecord; input: I } | null;
   decide(state: S, now: number, waited: boolean): F[] | "wait";
   waited: boolean;
   /** Called when its events were read back, or when it led to none. */
@@ -65,12 +67,12 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   readonly #deps: WriterDeps;
   readonly #keeper: SnapshotKeeper;
   readonly #ahead = new Map<string, Stream<S>>();
-  readonly #held = new Map<string, Item<S, F>[]>();
+  readonly #held = new Map<string, Item<S, F, I>[]>();
   /** Offsets of the inputs that were given but not decided yet, in order, by topic. */
   readonly #undecided = new Map<string, Set<number>>();
   #reader = new LogReader();
   #pending: Pending<S, E>[] = [];
-  #queue: Item<S, F>[] = [];
+  #queue: Item<S, F, I>[] = [];
   #phase: "restoring" | "claiming" | "owner" | "lost" = "restoring";
   #owner: Owner | undefined;
   #nonce = "";
@@ -238,7 +240,7 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
     return (this.#owner?.inputPosition(topic) ?? 0) >= end && (lowest === undefined || lowest >= end);
   }
 
-  #enqueue(item: Item<S, F>): void {
+  #enqueue(item: Item<S, F, I>): void {
     if (this.isLost) return;
     const held = this.#held.get(item.tenantId);
     if (held !== undefined && item.source !== null) held.push(item);
@@ -278,7 +280,7 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
     if (this.#queue.length > 0) this.#schedulePump();
   }
 
-  #decide(item: Item<S, F>): Pending<S, E>[] {
+  #decide(item: Item<S, F, I>): Pending<S, E>[] {
     const { source, tenantId } = item;
     const held = this.#held.get(tenantId);
     if (held !== undefined && source !== null) {
@@ -302,8 +304,8 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   }
 
   /** What an item comes to. One that a decision fails on goes to the dead letters, and the partition goes on. */
-  #factsOf({ source, decide, waited }: Item<S, F>, stream: Stream<S>): F[] | "wait" | "dead" {
-    if (source !== null && source.record.offset <= (stream.inputs[source.record.topic] ?? -1)) return [];
+  #factsOf({ source, decide, waited }: Item<S, F, I>, stream: Stream<S>): F[] | "wait" | "dead" {
+    if (source !== null && this.#isDecided(source, stream)) return [];
     try {
       return decide(stream.state, this.#deps.clock.now(), waited);
     } catch (error) {
@@ -313,13 +315,20 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
     }
   }
 
+  /** True for an input that was folded before, and for a copy of a command that has its outcome. */
+  #isDecided({ record, input }: { record: BusRecord; input: I }, stream: Stream<S>): boolean {
+    if (record.offset <= (stream.inputs[record.topic] ?? -1)) return true;
+    const command = this.#model.commandOf(input);
+    return command !== null && stream.commands.includes(command);
+  }
+
   #undecidedOf(topic: string): Set<number> {
     const offsets = this.#undecided.get(topic) ?? new Set();
     this.#undecided.set(topic, offsets);
     return offsets;
   }
 
-  #stamped(item: Item<S, F>, stream: Stream<S>, facts: F[]): Pending<S, E>[] {
+  #stamped(item: Item<S, F, I>, stream: Stream<S>, facts: F[]): Pending<S, E>[] {
     let after = stream;
     return facts.map((fact, index) => {
       const event = this.#model.stamp(fact, this.#meta(item, after.version + 1));
@@ -330,7 +339,7 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
     });
   }
 
-  #meta(item: Item<S, F>, version: number): EventMeta {
+  #meta(item: Item<S, F, I>, version: number): EventMeta {
     return {
       tenant_id: item.tenantId,
       epoch: this.#epoch,
@@ -344,7 +353,10 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   #after(before: Stream<S>, event: E): Stream<S> {
     const { cause, version } = event.meta;
     const inputs = cause === null ? before.inputs : { ...before.inputs, [cause.topic]: cause.offset };
-    return { state: this.#model.evolve(before.state, event), version, inputs };
+    const command = this.#model.outcomeOf(event);
+    const commands =
+      command === null ? before.commands : [...before.commands.slice(1 - RECENT_COMMANDS), command];
+    return { state: this.#model.evolve(before.state, event), version, inputs, commands };
   }
 
   /** An append whose outcome is unknown is repeated: readers ignore the copy, by its version. */
@@ -420,7 +432,7 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   }
 
   #fresh(): Stream<S> {
-    return { state: this.#model.initial, version: 0, inputs: {} };
+    return { state: this.#model.initial, version: 0, inputs: {}, commands: [] };
   }
 
   /** Reads a record of the log or a snapshot; one that cannot be read is passed over, with an alarm. */

@@ -33,16 +33,19 @@ function model(decide: TestModel["decide"] = outcome): TestModel {
     readEvent: (bytes) => decodeAs(bytes, ["Claimed", "OpenRunsCancelled"]),
     readInput: (record) => decodeAs(record.value, ["CancelOpenRuns"]),
     tenantOf: (command) => command.meta.tenant_id,
+    commandOf: (command) => command.meta.command_id,
+    outcomeOf: (event) => event.command_id,
     decide,
     evolve: (state, event) => [...state, event.command_id],
     stamp: (fact, meta) => ({ ...fact, meta }),
     encode,
-    toSnapshot: (tenant_id, { state, version, inputs }) =>
+    toSnapshot: (tenant_id, { state, version, inputs, commands }) =>
       encode({
         type: "TenantRunsSnapshot",
         tenant_id,
         version,
         inputs: Object.entries(inputs).map(([topic, offset]) => ({ topic, offset })),
+        recent_commands: [...commands],
         runs: [],
         recent_keys: state.map((key) => ({ key, body_hash: "", run_id: "", at: 0 })),
       }),
@@ -51,7 +54,8 @@ function model(decide: TestModel["decide"] = outcome): TestModel {
       if (message.type === "Checkpoint") return message;
       const inputs = Object.fromEntries(message.inputs.map(({ topic, offset }) => [topic, offset]));
       const state = message.recent_keys.map(({ key }) => key);
-      return { tenantId: message.tenant_id, stream: { state, version: message.version, inputs } };
+      const { tenant_id: tenantId, version, recent_commands: commands } = message;
+      return { tenantId, stream: { state, version, inputs, commands } };
     },
   };
 }
@@ -207,6 +211,7 @@ test("a restart restores from the snapshot and the log's tail, and decides nothi
     state: [...before, ...after],
     version: 8,
     inputs: { "run.commands": 7 },
+    commands: [...before, ...after],
   });
   assert.deepEqual((await counted(bus)).outcomes.acme, [...before, ...after]);
   await second.stop();
@@ -262,6 +267,23 @@ test("an append whose outcome is unknown, or that is stored twice, counts once",
   assert.equal(outcomes.acme?.length, 9);
   assert.equal(new Set(outcomes.acme).size, 9);
   await writer.stop();
+});
+
+test("a command that is stored twice has one outcome, whoever decides the copy", async (t) => {
+  const bus = open(t, (member) => (member === "" ? "store-twice" : "ok"));
+  const first = await start(bus, "w1", seen());
+  const before = await send(bus, 3);
+  await allCounted(bus, before);
+  await first.stop();
+  // The last command is stored a third time: its outcome is in the snapshot alone.
+  sent -= 1;
+  const repeated = await send(bus, 1);
+  assert.deepEqual(repeated, before.slice(-1));
+  const second = await start(bus, "w2", seen());
+  const after = await send(bus, 1);
+  await allCounted(bus, [...before, ...after]);
+  assert.deepEqual((await counted(bus)).outcomes.acme, [...before, ...after]);
+  await second.stop();
 });
 
 test("a tenant that must wait holds back its own commands, in order, and nobody else's", async (t) => {

@@ -46,6 +46,8 @@ export function runModel(
     readInput: (record) =>
       decodeAs(record.value, record.topic === "run.commands" ? RUN_COMMANDS_TYPES : STEP_RESULTS_TYPES),
     tenantOf: (input) => ("meta" in input ? input.meta.tenant_id : input.tenant_id),
+    commandOf: (input) => ("meta" in input ? input.meta.command_id : null),
+    outcomeOf: (event) => ("command_id" in event ? event.command_id : null),
     decide(state, input, turn) {
       switch (input.type) {
         case "SubmitRun": {
@@ -66,20 +68,21 @@ export function runModel(
     evolve,
     stamp: (fact, meta) => ({ ...fact, meta }),
     encode,
-    toSnapshot: (tenantId, { state, version, inputs }) =>
+    toSnapshot: (tenantId, { state, version, inputs, commands }) =>
       encode({
         type: "TenantRunsSnapshot",
         tenant_id: tenantId,
         version,
         inputs: Object.entries(inputs).map(([topic, offset]) => ({ topic, offset })),
+        recent_commands: [...commands],
         ...storeRuns(state),
       }),
     fromSnapshot(bytes) {
       const message = decodeAs(bytes, RUN_SNAPSHOTS_TYPES);
       if (message.type === "Checkpoint") return message;
       const inputs = Object.fromEntries(message.inputs.map(({ topic, offset }) => [topic, offset]));
-      const stream = { state: restoreRuns(message), version: message.version, inputs };
-      return { tenantId: message.tenant_id, stream };
+      const { tenant_id: tenantId, version, recent_commands: commands } = message;
+      return { tenantId, stream: { state: restoreRuns(message), version, inputs, commands } };
     },
   };
 }

@@ -19,7 +19,7 @@ import {
   type TenantFact,
   type TenantState,
 } from "@convergence/tenant";
-import type { Model } from "@convergence/writer";
+import type { Model, Stream } from "@convergence/writer";
 
 export type TenantModel = Model<TenantState, TenantEvent, TenantFact, TenantCommandsMessage>;
 
@@ -34,19 +34,20 @@ export function tenantModel(random: Random, defaultTier: string): TenantModel {
     readEvent: (bytes) => decodeAs(bytes, TENANT_EVENTS_TYPES),
     readInput: (record) => decodeAs(record.value, TENANT_COMMANDS_TYPES),
     tenantOf: (command) => command.meta.tenant_id,
+    commandOf: (command) => command.meta.command_id,
+    outcomeOf: (event) => ("command_id" in event ? event.command_id : null),
     decide: (tenant, command) => decide(tenant, command, random, defaultTier),
     evolve,
     stamp: (fact, meta) => ({ ...fact, meta }),
     encode,
-    toSnapshot: (tenantId, { state, version, inputs }) =>
-      encode(toSnapshot(tenantId, state, version, inputs)),
+    toSnapshot: (tenantId, stream) => encode(toSnapshot(tenantId, stream)),
     fromSnapshot(bytes) {
       const message = decodeAs(bytes, TENANTS_TYPES);
       if (message.type === "Checkpoint") return message;
-      const { type: _, version, inputs, ...tenant } = message;
+      const { type: _, version, inputs, recent_commands: commands, ...tenant } = message;
       const offsets = Object.fromEntries(inputs.map(({ topic, offset }) => [topic, offset]));
       const state = tenant.tenant_name === "" ? null : tenant;
-      return { tenantId: message.tenant_id, stream: { state, version, inputs: offsets } };
+      return { tenantId: message.tenant_id, stream: { state, version, inputs: offsets, commands } };
     },
   };
 }
@@ -72,9 +73,7 @@ function decide(
 /** A tenant that only ever had commands refused has a version, but no name and no state. */
 function toSnapshot(
   tenantId: string,
-  tenant: TenantState,
-  version: number,
-  inputs: Readonly<Record<string, number>>,
+  { state: tenant, version, inputs, commands }: Stream<TenantState>,
 ): TenantSnapshot {
   const nobody = {
     tenant_name: "",
@@ -91,5 +90,6 @@ function toSnapshot(
     tenant_id: tenantId,
     version,
     inputs: Object.entries(inputs).map(([topic, offset]) => ({ topic, offset })),
+    recent_commands: [...commands],
   };
 }
