@@ -12,6 +12,7 @@ import {
   type Logger,
   metrics,
   openDataDir,
+  StartError,
   systemClock,
   systemRandom,
 } from "@convergence/runtime";
@@ -75,6 +76,13 @@ export async function startEmbedded(
         port: config.LOCAL_BIGQUERY_PORT,
         project: config.GCP_PROJECT_ID,
         file: inDataDir("bigquery.duckdb"),
+      }).catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new StartError(
+          `the local BigQuery cannot start: ${why}`,
+          "Free what is in use, or set LOCAL_BIGQUERY_PORT or CONVERGENCE_DATA_DIR.",
+          error,
+        );
       }),
     (server) => server.close(),
   );

@@ -4,7 +4,12 @@ import { type StepContext, StepFailed, type StepType } from "./step-type.ts";
 
 const PROBE: TableShape = {
   description: "Made and deleted by dataset_check",
-  schema: { fields: [{ name: "run_id", type: "STRING", mode: "REQUIRED" }] },
+  schema: {
+    fields: [
+      { name: "run_id", type: "STRING", mode: "REQUIRED" },
+      { name: "attempt", type: "INTEGER", mode: "REQUIRED" },
+    ],
+  },
 };
 
 /** Proves each named table readable, and the dataset writeable: a table is made, written and deleted again. */
@@ -34,12 +39,15 @@ async function checkWriteable(dataset: string, { warehouse, task }: StepContext)
       warehouse.submitMerge({
         jobId,
         table,
-        columns: [{ name: "run_id", type: "STRING" }],
+        columns: [
+          { name: "run_id", type: "STRING" },
+          { name: "attempt", type: "INT64" },
+        ],
         keys: ["run_id"],
-        version: "run_id",
+        version: "attempt",
         partition: null,
-        required: ["run_id"],
-        rows: [{ run_id }],
+        required: ["run_id", "attempt"],
+        rows: [{ run_id, attempt: task.attempt }],
         labels: { tenant: task.tenant_id },
       }),
     );
