@@ -5,6 +5,8 @@ import type { WriterLog } from "./model.ts";
 
 /** At most so many snapshots in one append. */
 const SNAPSHOTS_PER_APPEND = 200;
+/** Milliseconds before snapshots that could not be written are tried again, at least. */
+const RETRY_MS = 100;
 
 export interface KeeperDeps {
   clock: Clock;
@@ -87,8 +89,8 @@ export class SnapshotKeeper {
     if (this.#owner !== undefined) this.#schedule();
   }
 
-  #schedule(): void {
-    this.#timer ??= this.#deps.clock.after(this.#deps.snapshotMs, () => {
+  #schedule(ms = this.#deps.snapshotMs): void {
+    this.#timer ??= this.#deps.clock.after(ms, () => {
       this.#timer = undefined;
       void this.writeAll();
     });
@@ -154,6 +156,6 @@ export class SnapshotKeeper {
   #failed(error: unknown): void {
     if (this.#owner === undefined) return;
     this.#deps.log.warn({ error: String(error) }, "snapshots could not be written; they are tried again");
-    this.#schedule();
+    this.#schedule(Math.max(this.#deps.snapshotMs, RETRY_MS));
   }
 }
