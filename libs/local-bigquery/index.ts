@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "@convergence/runtime/clock.ts";
 import { Store } from "./catalog/store.ts";
 import { Jobs } from "./jobs/jobs.ts";
+import { QueryEngine } from "./jobs/query-work.ts";
 import { listen, portOf } from "./rest/server.ts";
 
 export interface LocalBigQueryOptions {
@@ -32,9 +33,10 @@ export async function startLocalBigQuery(options: LocalBigQueryOptions): Promise
   const clock = options.clock ?? systemClock;
   const store = await Store.open(options.file, clock);
   const jobs = new Jobs(store, clock);
+  const service = { store, jobs, engine: new QueryEngine(store), log: options.log ?? (() => undefined) };
   try {
     await jobs.recover();
-    const server = await listen(jobs, options.host, options.port, options.log ?? (() => undefined));
+    const server = await listen(service, options.host, options.port);
     const port = portOf(server);
     return {
       port,

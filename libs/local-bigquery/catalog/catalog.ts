@@ -1,7 +1,7 @@
 import { notFound } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableView } from "../sql/analysis.ts";
-import { duckTable, legacyName, resolvePath, type TableName } from "./names.ts";
+import { checkDatasetId, duckTable, legacyName, resolvePath, type TableName } from "./names.ts";
 import { type Field, typeOfField } from "./schema.ts";
 
 /** A dataset as stored. Times are Unix milliseconds. */
@@ -87,6 +87,7 @@ export class Catalog {
     const name = resolvePath(parts, project, defaultDataset);
     const table = this.findTable(name);
     if (table) return viewOf(table);
+    checkDatasetId(name.dataset);
     const dataset = this.findDataset(name.project, name.dataset);
     const place = `was not found in location ${dataset?.metadata.location ?? "US"}`;
     if (!dataset) throw notFound(`Dataset ${name.project}:${name.dataset} ${place}`);

@@ -1,7 +1,7 @@
 import { viewOf } from "../catalog/catalog.ts";
 import { checkDatasetId, legacyName, resolvePath, type TableName } from "../catalog/names.ts";
 import { type Field, fieldOfType } from "../catalog/schema.ts";
-import type { Transaction } from "../catalog/store.ts";
+import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, duplicate, notFound, notImplemented } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { ColumnDef, CreateTable, Ddl, Option } from "../sql/ddl.ts";
@@ -113,7 +113,7 @@ async function runDropTable(scope: DefinitionScope, name: TableName, ifExists: b
 async function runTruncate(scope: DefinitionScope, name: TableName): Promise<Defined> {
   const found = scope.transaction.catalog.findTable(name);
   if (!found) throw notFound(`Table ${legacyName(name)} was not found in location ${scope.location}`);
-  const deleted = await scope.transaction.run(`DELETE FROM ${viewOf(found).duck}`);
+  const deleted = await scope.transaction.session.run(`DELETE FROM ${viewOf(found).duck}`);
   return {
     statementType: "TRUNCATE_TABLE",
     operation: "TRUNCATE",

@@ -1,7 +1,7 @@
 import type { Table } from "../catalog/catalog.ts";
 import { duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { type Field, fieldOfType, typeOfField } from "../catalog/schema.ts";
-import type { Transaction } from "../catalog/store.ts";
+import type { Transaction } from "../catalog/transaction.ts";
 import { duplicate, invalid, notFound } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableView } from "../sql/analysis.ts";
@@ -55,7 +55,7 @@ export async function fill(
   table: Table,
   { statement, values }: Written,
 ): Promise<number> {
-  const inserted = await runLowered(transaction.connection, insertSql(table, statement), values);
+  const inserted = await runLowered(transaction.session, insertSql(table, statement), values);
   return inserted.rowsChanged;
 }
 
@@ -69,11 +69,11 @@ export async function stage(
 ): Promise<string | undefined> {
   if (!written.referenced.some((t) => t.duck === duckTable(name))) return undefined;
   const { columns } = written.statement.query;
-  await transaction.run(
+  await transaction.session.run(
     `CREATE TABLE ${STAGE} (${columns.map((c) => `${c.sql} ${duckType(c.type)}`).join(", ")})`,
   );
   await runLowered(
-    transaction.connection,
+    transaction.session,
     `INSERT INTO ${STAGE} ${written.statement.query.sql}`,
     written.values,
   );
@@ -82,8 +82,8 @@ export async function stage(
 
 /** Moves staged rows to the new table. */
 export async function unstage(transaction: Transaction, table: Table, staged: string): Promise<number> {
-  const moved = await transaction.run(`INSERT INTO ${duckTable(table.name)} ${staged}`);
-  await transaction.run(`DROP TABLE ${STAGE}`);
+  const moved = await transaction.session.run(`INSERT INTO ${duckTable(table.name)} ${staged}`);
+  await transaction.session.run(`DROP TABLE ${STAGE}`);
   return moved.rowsChanged;
 }
 
@@ -114,7 +114,7 @@ async function readyTable(
 }
 
 async function hasRows(transaction: Transaction, table: Table): Promise<boolean> {
-  const rows = await transaction.run(`SELECT 1 FROM ${duckTable(table.name)} LIMIT 1`);
+  const rows = await transaction.session.run(`SELECT 1 FROM ${duckTable(table.name)} LIMIT 1`);
   return rows.rowCount > 0;
 }
 

@@ -1,5 +1,5 @@
 import type { Field } from "../catalog/schema.ts";
-import type { StoredJob } from "../catalog/store.ts";
+import type { StoredJob } from "../catalog/transaction.ts";
 import { BigQueryError, type ErrorEntry } from "../errors.ts";
 import { isObject, type JsonObject, objectOr, parseJson, stringOr } from "../json.ts";
 import type { Row } from "./rows.ts";

@@ -1,8 +1,9 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { TableName } from "../catalog/names.ts";
 import { schemaJson } from "../catalog/schema.ts";
-import type { Store, Transaction } from "../catalog/store.ts";
+import type { Session } from "../catalog/session.ts";
+import type { Store } from "../catalog/store.ts";
+import type { Transaction } from "../catalog/transaction.ts";
 import { invalidQuery } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableView } from "../sql/analysis.ts";
@@ -12,16 +13,10 @@ import { type Type, typeName } from "../sql/types.ts";
 import type { QueryConfiguration } from "./configuration.ts";
 import { type Defined, runDdl } from "./definitions.ts";
 import { fieldsOf, writeDestination } from "./destination.ts";
-import type { Result } from "./job.ts";
+import type { Outcome } from "./jobs.ts";
 import { encodeChunk, type Row } from "./rows.ts";
 import { runLowered, type Values } from "./running.ts";
 import type { Sizes } from "./sizes.ts";
-
-/** What a query job gave: its statistics (REST's `statistics`), and rows where it is a query without destination. */
-export interface Outcome {
-  statistics: JsonObject;
-  result: Result | undefined;
-}
 
 const CACHE = 500;
 
@@ -103,7 +98,7 @@ function statisticsOf(
 /** Statistics of a dry run: what the query would read and give. */
 export async function dryRun(store: Store, sizes: Sizes, statement: Statement): Promise<JsonObject> {
   const { plan } = statement;
-  const bytes = await store.read((connection) => sizes.bytes(connection, statement.referenced));
+  const bytes = await store.read((session) => sizes.bytes(session, statement.referenced));
   const facts = { statementType: typeOf(statement), bytes, statement, written: 0 };
   const schema: JsonObject = plan.kind === "select" ? { schema: schemaJson(fieldsOf(plan)) } : {};
   return statisticsOf(facts, schema);
@@ -118,18 +113,18 @@ function typeOf({ plan }: Statement): string {
 
 /** Runs a query without effect. */
 export async function runSelect(
-  connection: DuckDBConnection,
+  session: Session,
   sizes: Sizes,
   statement: Statement,
   plan: SelectStatement,
   values: Values,
 ): Promise<Outcome> {
-  const result = await runLowered(connection, plan.query.sql, values);
+  const result = await runLowered(session, plan.query.sql, values);
   const rows: Row[] = [];
   const types = plan.query.columns.map((c) => c.type);
   for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
     encodeChunk(chunk, types, rows);
-  const bytes = await sizes.bytes(connection, statement.referenced);
+  const bytes = await sizes.bytes(session, statement.referenced);
   return {
     statistics: statisticsOf({ statementType: "SELECT", bytes, statement, written: rows.length }),
     result: { fields: fieldsOf(plan), rows },
@@ -151,12 +146,12 @@ export async function runEffect(effect: Effect, statement: Statement): Promise<O
   const { plan } = statement;
   const { transaction, sizes, query } = effect;
   const values = valuesOf(statement, query, effect.now);
-  const bytes = await sizes.bytes(transaction.connection, statement.referenced);
+  const bytes = await sizes.bytes(transaction.session, statement.referenced);
   const facts = { statementType: typeOf(statement), bytes, statement };
   if (plan.kind === "dml") {
     if (query.destination) throw invalidQuery("Cannot set destination table in jobs with DML statements");
     const counts = await runDml(transaction, plan, values);
-    sizes.forget(plan.target.duck);
+    sizes.change(plan.target.duck, counts.growth);
     return {
       statistics: statisticsOf({ ...facts, written: counts.all }, counts.statistics),
       result: undefined,
@@ -211,17 +206,19 @@ function ddlOutcome(statement: Statement, done: Defined, bytes: number): Outcome
 
 interface Counts {
   all: number;
+  /** By how many rows the table grew. */
+  growth: number;
   statistics: JsonObject;
 }
 
 async function runDml(transaction: Transaction, plan: Dml, values: Values): Promise<Counts> {
-  const { connection } = transaction;
+  const { session } = transaction;
   if (plan.check !== undefined) {
-    const twice = await runLowered(connection, plan.check, values);
+    const twice = await runLowered(session, plan.check, values);
     const chunk = await twice.fetchChunk();
     if (chunk && chunk.rowCount > 0) throw invalidQuery(TWICE);
   }
-  const result = await runLowered(connection, plan.sql, values);
+  const result = await runLowered(session, plan.sql, values);
   if (plan.statementType !== "MERGE") {
     const kind =
       plan.statementType === "INSERT" ? "inserted" : plan.statementType === "UPDATE" ? "updated" : "deleted";
@@ -245,6 +242,7 @@ function countsOf({ inserted = 0, updated = 0, deleted = 0 }: Record<string, num
   const all = inserted + updated + deleted;
   return {
     all,
+    growth: inserted - deleted,
     statistics: {
       numDmlAffectedRows: String(all),
       dmlStats: {

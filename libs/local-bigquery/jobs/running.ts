@@ -1,5 +1,6 @@
-import type { DuckDBConnection, DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
+import type { DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
 import { VARCHAR } from "@duckdb/node-api";
+import type { Session } from "../catalog/session.ts";
 import type { Bind } from "../sql/analysis.ts";
 import type { Parameter } from "../sql/params.ts";
 import { fromDuck } from "./duck-errors.ts";
@@ -15,19 +16,11 @@ export interface Values {
 export const NO_VALUES: Values = { binds: [], parameters: new Map(), now: 0 };
 
 /** Runs one lowered SQL text. Rejects with BigQueryError. */
-export async function runLowered(
-  connection: DuckDBConnection,
-  sql: string,
-  values: Values,
-): Promise<DuckDBResult> {
+export async function runLowered(session: Session, sql: string, values: Values): Promise<DuckDBResult> {
   try {
-    const statement = await connection.prepare(sql);
-    try {
+    return await session.execute(sql, (statement) => {
       for (const [i, bind] of values.binds.entries()) bindOne(statement, i + 1, bind, values);
-      return await statement.run();
-    } finally {
-      statement.destroySync();
-    }
+    });
   } catch (error) {
     throw fromDuck(error);
   }

@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Session } from "../catalog/session.ts";
 import type { TableView } from "../sql/analysis.ts";
 import type { Type } from "../sql/types.ts";
 
@@ -6,27 +6,29 @@ import type { Type } from "../sql/types.ts";
 export class Sizes {
   readonly #rows = new Map<string, number>();
 
-  async rows(connection: DuckDBConnection, duck: string): Promise<number> {
+  async rows(session: Session, duck: string): Promise<number> {
     const known = this.#rows.get(duck);
     if (known !== undefined) return known;
-    const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${duck}`);
-    const rows = Number(counted.getRowsJS()[0]?.[0] ?? 0);
+    const [counted] = await session.rows(`SELECT count(*) FROM ${duck}`);
+    const rows = Number(counted?.[0] ?? 0);
     this.#rows.set(duck, rows);
     return rows;
   }
 
   /** What a scan of these tables processes, in bytes: an estimate of BigQuery's logical size, above 0 where there are rows. */
-  async bytes(connection: DuckDBConnection, tables: TableView[]): Promise<number> {
+  async bytes(session: Session, tables: TableView[]): Promise<number> {
     let total = 0;
     for (const table of tables) {
       const width = table.columns.reduce((sum, column) => sum + widthOf(column.type), 0);
-      total += width * (await this.rows(connection, table.duck));
+      total += width * (await this.rows(session, table.duck));
     }
     return total;
   }
 
-  forget(duck: string): void {
-    this.#rows.delete(duck);
+  /** Tells of rows that were added or (negative) taken away. */
+  change(duck: string, by: number): void {
+    const known = this.#rows.get(duck);
+    if (known !== undefined) this.#rows.set(duck, Math.max(0, known + by));
   }
 
   forgetAll(): void {

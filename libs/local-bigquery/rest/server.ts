@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { notFound } from "../errors.ts";
-import type { Jobs } from "../jobs/jobs.ts";
+import { notFound, notImplemented } from "../errors.ts";
 import { deleteDataset, getDataset, insertDataset, listDatasets, updateDataset } from "./datasets.ts";
 import { errorReply, jsonOf, MAX_BODY, ok, type Reply, type Request, readBody, send } from "./http.ts";
-import { cancelJob, getJob, getQueryResults, insertJob, listJobs, postQuery } from "./jobs.ts";
+import { cancelJob, getJob, insertJob, listJobs } from "./jobs.ts";
+import { getQueryResults, postQuery } from "./queries.ts";
+import type { Service } from "./service.ts";
 import { deleteTable, getTable, insertTable, listRows, listTables, updateTable } from "./tables.ts";
 
 type Handler = (request: Request) => Reply | Promise<Reply>;
@@ -17,8 +18,8 @@ interface Route {
 }
 
 /** Every route, below /bigquery/v2. */
-function routesOf(jobs: Jobs): Route[] {
-  const { store } = jobs;
+function routesOf(service: Service): Route[] {
+  const { store } = service;
   const routes: [string, string, Handler][] = [
     ["GET", "/projects/:project/datasets", (r) => listDatasets(store, r)],
     ["POST", "/projects/:project/datasets", (r) => insertDataset(store, r)],
@@ -33,18 +34,22 @@ function routesOf(jobs: Jobs): Route[] {
     ["PUT", "/projects/:project/datasets/:dataset/tables/:table", (r) => updateTable(store, r)],
     ["DELETE", "/projects/:project/datasets/:dataset/tables/:table", (r) => deleteTable(store, r)],
     ["GET", "/projects/:project/datasets/:dataset/tables/:table/data", (r) => listRows(store, r)],
-    ["GET", "/projects/:project/jobs", (r) => listJobs(jobs, r)],
-    ["POST", "/projects/:project/jobs", (r) => insertJob(jobs, r)],
-    ["GET", "/projects/:project/jobs/:job", (r) => getJob(jobs, r)],
-    ["POST", "/projects/:project/jobs/:job/cancel", (r) => cancelJob(jobs, r)],
-    ["POST", "/projects/:project/queries", (r) => postQuery(jobs, r)],
-    ["GET", "/projects/:project/queries/:job", (r) => getQueryResults(jobs, r)],
+    ["GET", "/projects/:project/jobs", (r) => listJobs(service, r)],
+    ["POST", "/projects/:project/jobs", (r) => insertJob(service, r)],
+    ["GET", "/projects/:project/jobs/:job", (r) => getJob(service, r)],
+    ["POST", "/projects/:project/jobs/:job/cancel", (r) => cancelJob(service, r)],
+    ["POST", "/projects/:project/queries", (r) => postQuery(service, r)],
+    ["GET", "/projects/:project/queries/:job", (r) => getQueryResults(service, r)],
     ["GET", "/projects", () => ok({ kind: "bigquery#projectList", projects: [], totalItems: 0 })],
   ];
   return routes.map(([method, path, handle]) => ({ method, parts: path.split("/").slice(1), handle }));
 }
 
 const BASE = /^\/bigquery\/v2\/?/;
+
+/** Parts of the service's API that this endpoint does not have. */
+const UNSERVED =
+  /routines|models|rowAccessPolicies|insertAll|getIamPolicy|setIamPolicy|testIamPermissions|serviceAccount|:undelete|upload/;
 
 function matchRoute(
   routes: Route[],
@@ -65,6 +70,8 @@ function matchRoute(
     });
     if (fits) return { handle: route.handle, params };
   }
+  const unserved = UNSERVED.exec(path)?.[0];
+  if (unserved) throw notImplemented(`${method} ${unserved}`);
   throw notFound(`${method} ${path}`);
 }
 
@@ -77,13 +84,9 @@ function decode(part: string): string | undefined {
 }
 
 /** Serves the routes. Rejects where the port cannot be listened on. */
-export async function listen(
-  jobs: Jobs,
-  host: string,
-  port: number,
-  log: (line: string) => void,
-): Promise<Server> {
-  const routes = routesOf(jobs);
+export async function listen(service: Service, host: string, port: number): Promise<Server> {
+  const routes = routesOf(service);
+  const { log } = service;
   const server = createServer((incoming, response) => {
     handle(routes, incoming, response, log).catch((error: unknown) => {
       log(`local BigQuery: ${String(error)}`);

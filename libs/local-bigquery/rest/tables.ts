@@ -1,7 +1,8 @@
 import type { Table } from "../catalog/catalog.ts";
 import { duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { type Field, readFields, schemaJson, typeOfField } from "../catalog/schema.ts";
-import type { Store, Transaction } from "../catalog/store.ts";
+import type { Store } from "../catalog/store.ts";
+import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, duplicate, invalid, notImplemented } from "../errors.ts";
 import { encodeChunk, type Row, withFloatTimestamps } from "../jobs/rows.ts";
 import { checkLayout, createTable, dropTable } from "../jobs/tables.ts";
@@ -65,10 +66,8 @@ async function show(store: Store, table: Table): Promise<JsonObject> {
 }
 
 async function countRows(store: Store, table: Table): Promise<number> {
-  return store.read(async (connection) => {
-    const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${duckTable(table.name)}`);
-    return Number(counted.getRowsJS()[0]?.[0] ?? 0);
-  });
+  const [counted] = await store.read((s) => s.rows(`SELECT count(*) FROM ${duckTable(table.name)}`));
+  return Number(counted?.[0] ?? 0);
 }
 
 const NOT_TABLES = [
@@ -152,7 +151,7 @@ async function changeSchema(transaction: Transaction, table: Table, wanted: Fiel
     if (field.mode === "NULLABLE" && next.mode === "REQUIRED")
       return refuse(`Field ${field.name} has changed mode from NULLABLE to REQUIRED`);
     if (field.mode === "REQUIRED" && next.mode === "NULLABLE")
-      await transaction.run(`ALTER TABLE ${duck} ALTER COLUMN ${ident(field.name)} DROP NOT NULL`);
+      await transaction.session.run(`ALTER TABLE ${duck} ALTER COLUMN ${ident(field.name)} DROP NOT NULL`);
   }
   const added = wanted.filter(
     (f) => !table.fields.some((own) => own.name.toLowerCase() === f.name.toLowerCase()),
@@ -161,7 +160,7 @@ async function changeSchema(transaction: Transaction, table: Table, wanted: Fiel
     if (field.mode === "REQUIRED")
       refuse(`Cannot add required fields to an existing schema. (field: ${field.name})`);
     const usual = field.mode === "REPEATED" ? " DEFAULT []" : "";
-    await transaction.run(
+    await transaction.session.run(
       `ALTER TABLE ${duck} ADD COLUMN ${ident(field.name)} ${duckType(typeOfField(field))}${usual}`,
     );
   }
@@ -189,8 +188,8 @@ export async function readTablePage(
   const total = await countRows(store, table);
   const rows: Row[] = [];
   const list = fields.map((f) => ident(f.name)).join(", ");
-  await store.read(async (connection) => {
-    const result = await connection.run(
+  await store.read(async (session) => {
+    const result = await session.run(
       `SELECT ${list} FROM ${duckTable(table.name)} LIMIT ${size} OFFSET ${start}`,
     );
     for (

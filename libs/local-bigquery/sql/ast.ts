@@ -19,6 +19,7 @@ const MEANINGLESS = new Set([
   "leading_comments",
   "original_name",
   "alias_explicit_as",
+  "alias_keyword",
   "explicit_asc",
   "double_colon_syntax",
   "nesting_group",

@@ -45,7 +45,7 @@ export function lowerCast(context: Context, node: Node, safe: boolean): Expr {
 
 /** CAST(value AS to); `safe` gives NULL instead of an error. */
 export function castTo(value: Expr, to: Type, where: string, safe: boolean): Expr {
-  if (value.literal === "null") return nullOf(to);
+  if (value.literal === "null") return { sql: nullOf(to).sql, type: to };
   if (value.literal === "array" || value.literal === "struct") {
     if (coercible(value, to)) return coerce(value, to);
   }

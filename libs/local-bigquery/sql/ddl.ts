@@ -55,6 +55,7 @@ export class DdlReader {
       const path = this.#path();
       return this.#finish({ kind: "create_schema", path, ifNotExists, options: this.#options() });
     }
+    if (this.#is("TABLE") && this.#is("FUNCTION", 1)) throw notImplemented("CREATE TABLE FUNCTION");
     if (!this.#takes("TABLE")) throw notImplemented(`CREATE ${this.#peek()?.text.toUpperCase() ?? ""}`);
     return this.#createTable(orReplace);
   }
@@ -170,6 +171,7 @@ export class DdlReader {
   #partition(): CreateTable["partition"] {
     const first = this.#name();
     if (!this.#takes("(")) return { field: first, type: "DAY" };
+    if (/^RANGE_BUCKET$/i.test(first)) throw notImplemented("PARTITION BY RANGE_BUCKET");
     const field = this.#name();
     const unit = this.#takes(",") ? this.#name().toUpperCase() : "DAY";
     this.#expect(")");

@@ -167,7 +167,8 @@ function unnestItem(
   const relations: Relation[] = [{ alias, columns, value }];
   if (offset !== undefined)
     relations.push({ alias: null, columns: [{ name: offset, type: INT64, sql: `${duck}.o` }] });
-  const list = `SELECT unnest(${sql}) AS v, generate_subscripts(${sql}, 1) - 1 AS o`;
+  const offsets = offset === undefined ? "" : `, generate_subscripts(${sql}, 1) - 1 AS o`;
+  const list = `SELECT unnest(${sql}) AS v${offsets}`;
   return { sql: `LATERAL (${list}) AS ${duck}`, relations, lateral: true };
 }
 

@@ -239,6 +239,13 @@ function lowerLike(context: Context, node: Node): Expr {
 }
 
 function lowerNegation(context: Context, node: Node): Expr {
+  if (isLeastInt64(node.body.this))
+    return {
+      sql: "CAST('-9223372036854775808' AS BIGINT)",
+      type: INT64,
+      literal: "int",
+      text: "-9223372036854775808",
+    };
   const value = lower(context, only(node, "this").this);
   if (value.literal === "int" || value.literal === "float") {
     const text = `-${value.text}`;
@@ -246,6 +253,16 @@ function lowerNegation(context: Context, node: Node): Expr {
     return { ...value, sql, text };
   }
   return arithmetic("-", { sql: "CAST(0 AS BIGINT)", type: INT64, literal: "int", text: "0" }, value, "");
+}
+
+/** 9223372036854775808 is no INT64 by itself. */
+function isLeastInt64(value: unknown): boolean {
+  const node = asNode(value);
+  return (
+    node.kind === "literal" &&
+    node.body.literal_type === "number" &&
+    node.body.value === "9223372036854775808"
+  );
 }
 
 function lowerArray(context: Context, values: unknown): Expr {

@@ -2,11 +2,12 @@
  * DuckDB macros (schema `bq`) for what GoogleSQL does and no DuckDB expression says in a line. They are remade at
  * every start, so changing one needs no migration.
  *
- * bq.raise(message) ends the query with GoogleSQL's message. It is a failing cast, because error() is volatile, which
- * TRY (the SAFE. prefix) refuses; rest of the trick: errors/duck.ts.
+ * bq.raise(message) ends the query with GoogleSQL's message (jobs/duck-errors.ts reads it back). It is a failing cast,
+ * because TRY (the SAFE. prefix) refuses error() as volatile; it subscripts [NULL] so that it fits any type, and is no
+ * CASE, because DuckDB evaluates a constant CASE condition before it is reached.
  */
 const MACROS: Record<string, string> = {
-  "raise(message)": `CASE WHEN CAST(concat('bq!', message, '!qb') AS BIGINT) IS NULL THEN NULL END`,
+  "raise(message)": `([NULL])[CAST(concat('bq!', message, '!qb') AS BIGINT)]`,
 
   // Conversion from text. DuckDB's casts accept more ("1.5" as an integer, "t" as a boolean, "2024/01/02").
   "to_int64(s)": `CASE WHEN regexp_full_match(trim(s), '[+-]?[0-9]+') THEN CAST(trim(s) AS BIGINT)

@@ -200,17 +200,14 @@ export function soleColumn(query: Query, what: string): OutputColumn {
   return column;
 }
 
-/** Names for the result as REST shows it: unnamed columns are f0_, f1_, ... */
+/** Names for the result as REST shows it: unnamed columns are f0_, f1_, ..., a second x is x_1. */
 export function resultNames(columns: OutputColumn[]): string[] {
   let unnamed = 0;
-  const names = columns.map((c) => c.name ?? `f${unnamed++}_`);
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (seen.has(name.toLowerCase()))
-      throw invalidQuery(
-        `Duplicate column names in the result are not supported. Found duplicate(s): ${name}`,
-      );
-    seen.add(name.toLowerCase());
-  }
-  return names;
+  const taken = new Map<string, number>();
+  return columns.map((column) => {
+    const name = column.name ?? `f${unnamed++}_`;
+    const twins = taken.get(name.toLowerCase()) ?? 0;
+    taken.set(name.toLowerCase(), twins + 1);
+    return twins === 0 ? name : `${name}_${twins}`;
+  });
 }

@@ -41,6 +41,10 @@ function spelling(source: Source, token: Token, previous: Token | undefined): st
       const n = source.literals.push(token) - 1;
       return token.kind === "bytes" ? `b'#${n}'` : `'#${n}'`;
     }
+    case "word":
+      if (token.text.toUpperCase() === "RANGE" && isRangeType(source.text, token.end))
+        throw notImplemented(`RANGE type ${where}`);
+      return token.text;
     case "param":
       return `@${token.value}`;
     case "sysvar":
@@ -57,6 +61,10 @@ function spelling(source: Source, token: Token, previous: Token | undefined): st
     default:
       return token.text;
   }
+}
+
+function isRangeType(text: string, end: number): boolean {
+  return /^\s*<\s*(DATE|DATETIME|TIMESTAMP)\s*>/i.test(text.slice(end));
 }
 
 /** Where, in the author's text, an offset of the rewritten text lies: "[line:column]". */

@@ -1,0 +1,98 @@
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  DuckDBInstance,
+  DuckDBScalarFunction,
+  VARCHAR,
+} from "@duckdb/node-api";
+import { canonicalJson } from "../sql/jsontext.ts";
+import { macroStatements } from "../sql/macros.ts";
+
+/** The layout of the database file. A file of a higher number is refused. */
+const FORMAT = 1;
+
+const LAYOUT = [
+  "CREATE SCHEMA IF NOT EXISTS bq",
+  "CREATE TABLE IF NOT EXISTS bq.store (format INTEGER)",
+  "CREATE TABLE IF NOT EXISTS bq.datasets (project VARCHAR, dataset VARCHAR, created BIGINT, modified BIGINT, metadata VARCHAR)",
+  `CREATE TABLE IF NOT EXISTS bq.tables (project VARCHAR, dataset VARCHAR, "table" VARCHAR, created BIGINT, modified BIGINT,
+    fields VARCHAR, metadata VARCHAR)`,
+  "CREATE TABLE IF NOT EXISTS bq.jobs (id VARCHAR PRIMARY KEY, created BIGINT, open BOOLEAN, record VARCHAR)",
+];
+
+/** What SQL must not reach (files, network) and must not change; UTC; bounded memory. */
+const SETTINGS = [
+  "SET GLOBAL TimeZone = 'UTC'",
+  "SET GLOBAL max_memory = '2GB'",
+  "SET GLOBAL enable_external_access = false",
+  "SET GLOBAL lock_configuration = true",
+];
+
+/** Raised where the file cannot be opened, with one line that says why. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
+
+/** Opens the file (null: memory) and brings it to this version's layout. Rejects with StoreError. */
+export async function openDatabase(file: string | null): Promise<DuckDBInstance> {
+  const instance = await openInstance(file);
+  try {
+    const connection = await instance.connect();
+    await prepare(connection, file);
+    connection.closeSync();
+    return instance;
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+async function openInstance(file: string | null): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(file ?? ":memory:", { threads: "2" });
+  } catch (error) {
+    const text = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    throw new StoreError(
+      /lock/i.test(text)
+        ? `local BigQuery: ${file} is in use by another process; stop it or choose another file`
+        : `local BigQuery: cannot open ${file}: ${text}`,
+    );
+  }
+}
+
+async function prepare(connection: DuckDBConnection, file: string | null): Promise<void> {
+  const known = await connection.runAndReadAll(
+    "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'bq' AND table_name = 'store'",
+  );
+  if (known.currentRowCount > 0) {
+    const format = (await connection.runAndReadAll("SELECT max(format) FROM bq.store")).getRowsJS()[0]?.[0];
+    if (Number(format) > FORMAT)
+      throw new StoreError(
+        `local BigQuery: ${file} has store format ${format}, this version reads up to ${FORMAT}; use a newer version`,
+      );
+  }
+  for (const statement of LAYOUT) await connection.run(statement);
+  await connection.run(`INSERT INTO bq.store SELECT ${FORMAT} WHERE NOT EXISTS (SELECT 1 FROM bq.store)`);
+  registerFunctions(connection);
+  for (const statement of macroStatements()) await connection.run(statement);
+  for (const statement of SETTINGS) await connection.run(statement);
+}
+
+/** bq_canonical_json(text): JSON text in the service's form. In JavaScript, since DuckDB sorts no keys. */
+function registerFunctions(connection: DuckDBConnection): void {
+  connection.registerScalarFunction(
+    DuckDBScalarFunction.create({
+      name: "bq_canonical_json",
+      parameterTypes: [VARCHAR],
+      returnType: VARCHAR,
+      mainFunction: (_info, input: DuckDBDataChunk, output) => {
+        const texts = input.getColumnVector(0);
+        for (let row = 0; row < input.rowCount; row++) {
+          const text = texts.getItem(row);
+          output.setItem(row, typeof text === "string" ? (canonicalJson(text) ?? null) : null);
+        }
+        output.flush();
+      },
+    }),
+  );
+}

@@ -1,0 +1,116 @@
+import { Catalog, type Dataset, type Table } from "./catalog.ts";
+import type { Session } from "./session.ts";
+
+/** A job's record as a row. `open`: not done yet. */
+export interface StoredJob {
+  id: string;
+  created: number;
+  open: boolean;
+  record: string;
+}
+
+/** A change of the catalog, applied in memory once its transaction is committed. */
+export type CatalogChange = (catalog: Catalog) => void;
+
+/** One transaction of the only writer: statements, and changes of what is stored about datasets, tables and jobs. */
+export class Transaction {
+  readonly session: Session;
+  /** What to apply to the catalog after the commit. */
+  readonly changes: CatalogChange[] = [];
+  readonly #committed: Catalog;
+  #own: Catalog | undefined;
+
+  constructor(session: Session, committed: Catalog) {
+    this.session = session;
+    this.#committed = committed;
+  }
+
+  /** The catalog with this transaction's own changes. */
+  get catalog(): Catalog {
+    return this.#own ?? this.#committed;
+  }
+
+  #apply(change: CatalogChange): void {
+    this.#own ??= copyOf(this.#committed);
+    change(this.#own);
+    this.changes.push(change);
+  }
+
+  async putDataset(d: Dataset): Promise<void> {
+    await this.#forgetDataset(d.project, d.dataset);
+    await this.session.run("INSERT INTO bq.datasets VALUES ($1, $2, $3, $4, $5)", [
+      d.project,
+      d.dataset,
+      BigInt(d.created),
+      BigInt(d.modified),
+      JSON.stringify(d.metadata),
+    ]);
+    this.#apply((c) => c.putDataset(d));
+  }
+
+  async removeDataset(project: string, dataset: string): Promise<void> {
+    await this.#forgetDataset(project, dataset);
+    this.#apply((c) => c.removeDataset(project, dataset));
+  }
+
+  async #forgetDataset(project: string, dataset: string): Promise<void> {
+    await this.session.run("DELETE FROM bq.datasets WHERE project = $1 AND dataset = $2", [project, dataset]);
+  }
+
+  async putTable(table: Table): Promise<void> {
+    await this.#forgetTable(table);
+    await this.session.run("INSERT INTO bq.tables VALUES ($1, $2, $3, $4, $5, $6, $7)", [
+      table.name.project,
+      table.name.dataset,
+      table.name.table,
+      BigInt(table.created),
+      BigInt(table.modified),
+      JSON.stringify(table.fields),
+      JSON.stringify(table.metadata),
+    ]);
+    this.#apply((c) => c.putTable(table));
+  }
+
+  async removeTable(table: Table): Promise<void> {
+    await this.#forgetTable(table);
+    this.#apply((c) => c.removeTable(table.name));
+  }
+
+  async #forgetTable({ name }: Table): Promise<void> {
+    await this.session.run('DELETE FROM bq.tables WHERE project = $1 AND dataset = $2 AND "table" = $3', [
+      name.project,
+      name.dataset,
+      name.table,
+    ]);
+  }
+
+  /** Stores the record of a job that has none. Rejects where the id is taken. */
+  async insertJob({ id, created, open, record }: StoredJob): Promise<void> {
+    await this.session.run("INSERT INTO bq.jobs VALUES ($1, $2, $3, $4)", [
+      id,
+      BigInt(created),
+      open,
+      record,
+    ]);
+  }
+
+  /** Stores the record of a job unless the id is taken. */
+  async addJob({ id, created, open, record }: StoredJob): Promise<void> {
+    const sql = "INSERT OR IGNORE INTO bq.jobs VALUES ($1, $2, $3, $4)";
+    await this.session.run(sql, [id, BigInt(created), open, record]);
+  }
+
+  /** Replaces the record of a job that has one. */
+  async updateJob({ id, open, record }: StoredJob): Promise<void> {
+    await this.session.run("UPDATE bq.jobs SET open = $2, record = $3 WHERE id = $1", [id, open, record]);
+  }
+}
+
+/** A catalog that a transaction may change before it is known to be committed. */
+function copyOf(catalog: Catalog): Catalog {
+  const copy = new Catalog();
+  for (const [key, dataset] of catalog.datasets) copy.datasets.set(key, dataset);
+  for (const [key, table] of catalog.tables) copy.tables.set(key, table);
+  copy.version = catalog.version;
+  return copy;
+}

@@ -1,0 +1,47 @@
+import type { Store } from "../catalog/store.ts";
+import { type Job, jobKey, toStored } from "./job.ts";
+
+/**
+ * Records of queries that were answered before they were stored. Only for queries without effect whose id the server
+ * chose: a crash may lose their record, as the service itself makes no job of a short query. Those that come while one
+ * batch is written share the next.
+ */
+export class LateRecords {
+  readonly #store: Store;
+  #waiting = new Map<string, Job>();
+  #writing = new Map<string, Job>();
+  #flush: Promise<void> | undefined;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get(key: string): Job | undefined {
+    return this.#waiting.get(key) ?? this.#writing.get(key);
+  }
+
+  add(job: Job): void {
+    this.#waiting.set(jobKey(job.project, job.id), job);
+    this.#flush ??= this.#write();
+  }
+
+  /** Resolves when every record so far is stored. */
+  async settled(): Promise<void> {
+    while (this.#flush) await this.#flush;
+  }
+
+  async #write(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      await this.#store.write(async (transaction) => {
+        this.#writing = this.#waiting;
+        this.#waiting = new Map();
+        for (const job of this.#writing.values()) await transaction.addJob(toStored(job));
+      });
+    } catch {
+      // The file takes no writes (disk full): those who change something are told so; these records are given up.
+    }
+    this.#writing = new Map();
+    this.#flush = this.#waiting.size > 0 ? this.#write() : undefined;
+  }
+}
