@@ -209,4 +209,10 @@ export interface TopicSpec {
   cleanup: "delete" | "compact";
   /** For cleanup "delete": how long records are kept, in milliseconds; null for ever. */
   retentionMs: number | null;
+  /**
+   * False where a power cut may take the last records, since whoever wrote them writes them again (work that is handed
+   * out anew, announcements): an append then does not wait for the disk. A killed process loses nothing either way.
+   * Absent: true. For an adapter that has a disk of its own to wait for.
+   */
+  waitForDisk?: boolean;
 }

@@ -18,6 +18,8 @@ const DAY_MS = 24 * 3_600_000;
 interface TopicDeclaration {
   /** Null: kept compacted, the last record of each key. Infinity: for ever. */
   retentionMs: number | null;
+  /** Its last records are written again where a power cut took them: appends need not wait for the disk. */
+  remade?: true;
   /** The record types that it carries, by schema name. */
   carries: readonly string[];
 }
@@ -49,7 +51,7 @@ export const TOPICS = {
       "OnboardingFailed",
     ],
   },
-  tenants: { retentionMs: null, carries: ["TenantSnapshot", "Checkpoint"] },
+  tenants: { retentionMs: null, remade: true, carries: ["TenantSnapshot", "Checkpoint"] },
   "api-keys": { retentionMs: null, carries: ["ApiKeyRecord", "ApiKeyRevoked"] },
   "tenant.replies": { retentionMs: 3_600_000, carries: ["TenantReply"] },
   "run.commands": { retentionMs: 7 * DAY_MS, carries: ["SubmitRun", "CancelOpenRuns"] },
@@ -67,10 +69,14 @@ export const TOPICS = {
       "RunFinished",
     ],
   },
-  "run.snapshots": { retentionMs: null, carries: ["TenantRunsSnapshot", "Checkpoint"] },
-  "step.tasks": { retentionMs: 7 * DAY_MS, carries: ["StepTask"] },
-  "step.results": { retentionMs: 7 * DAY_MS, carries: ["StepClaimed", "LeaseRenewed", "StepReported"] },
-  runners: { retentionMs: null, carries: ["RunnerAnnounced", "DispatcherAnnounced"] },
+  "run.snapshots": { retentionMs: null, remade: true, carries: ["TenantRunsSnapshot", "Checkpoint"] },
+  "step.tasks": { retentionMs: 7 * DAY_MS, remade: true, carries: ["StepTask"] },
+  "step.results": {
+    retentionMs: 7 * DAY_MS,
+    remade: true,
+    carries: ["StepClaimed", "LeaseRenewed", "StepReported"],
+  },
+  runners: { retentionMs: null, remade: true, carries: ["RunnerAnnounced", "DispatcherAnnounced"] },
 } as const satisfies Record<string, TopicDeclaration>;
 
 export type Topic = keyof typeof TOPICS;
@@ -78,18 +84,31 @@ export type Topic = keyof typeof TOPICS;
 /** How long a dead-letter topic keeps its records, in milliseconds. */
 export const DEAD_LETTER_RETENTION_MS = 30 * DAY_MS;
 
-/** All topics with a dead-letter topic for each that a consumer may fail on, in the bus's terms. */
-export function topicSpecs(
-  partitions: number,
-): { name: string; partitions: number; cleanup: "delete" | "compact"; retentionMs: number | null }[] {
-  const names = Object.keys(TOPICS).filter((name): name is Topic => name in TOPICS);
-  return names.flatMap((name) => [
+/** How a topic is kept, in the bus's terms. */
+export interface TopicPlan {
+  name: string;
+  partitions: number;
+  cleanup: "delete" | "compact";
+  retentionMs: number | null;
+  waitForDisk: boolean;
+}
+
+/** All topics, with a dead-letter topic for each that a consumer may fail on. */
+export function topicSpecs(partitions: number): TopicPlan[] {
+  return Object.entries(TOPICS).flatMap(([name, { retentionMs, remade }]: [string, TopicDeclaration]) => [
     {
       name,
       partitions,
-      cleanup: TOPICS[name].retentionMs === null ? ("compact" as const) : ("delete" as const),
-      retentionMs: Number.isFinite(TOPICS[name].retentionMs) ? TOPICS[name].retentionMs : null,
+      cleanup: retentionMs === null ? "compact" : "delete",
+      retentionMs: retentionMs === Number.POSITIVE_INFINITY ? null : retentionMs,
+      waitForDisk: remade !== true,
     },
-    { name: `${name}.dlq`, partitions, cleanup: "delete" as const, retentionMs: DEAD_LETTER_RETENTION_MS },
+    {
+      name: `${name}.dlq`,
+      partitions,
+      cleanup: "delete",
+      retentionMs: DEAD_LETTER_RETENTION_MS,
+      waitForDisk: true,
+    },
   ]);
 }

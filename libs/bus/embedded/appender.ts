@@ -87,6 +87,8 @@ export class Appender {
       this.#store.write(
         [...batches].map(([log, batch]) => ({ place: log.place, batch })),
         positions.values(),
+        // A committed offset that is lost is a record read again.
+        [...batches.keys()].some((log) => log.waitForDisk),
       );
     } catch (error) {
       this.#refused(appends, positions, error);

@@ -12,7 +12,11 @@ export class PartitionLog {
   readonly cursors = new Set<Cursor>();
   readonly #store: Store;
 
-  constructor(store: Store, place: Place, low: Offset, end: Offset) {
+  /** Whether an append waits for the disk. */
+  readonly waitForDisk: boolean;
+
+  constructor(store: Store, place: Place, low: Offset, end: Offset, waitForDisk: boolean) {
+    this.waitForDisk = waitForDisk;
     this.#store = store;
     this.place = place;
     this.low = low;

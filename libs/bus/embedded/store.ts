@@ -42,6 +42,9 @@ export interface RecordHead {
 /** The SQLite file (or ":memory:"): records, committed offsets, low marks. All calls are synchronous. */
 export class Store {
   readonly #db: DatabaseSync;
+  readonly #mayWait: boolean;
+  /** Whether a commit waits for the disk now. */
+  #waits: boolean;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #insert: StatementSync;
@@ -55,6 +58,8 @@ export class Store {
   /** @throws BusFileError when the file is in use, not ours, of a newer version or cannot be opened. */
   constructor(file: string, synchronous: "full" | "normal") {
     this.#db = prepareFile(file, synchronous);
+    this.#mayWait = synchronous === "full";
+    this.#waits = this.#mayWait;
     const range = "FROM records WHERE id >= ? AND id < ?";
     this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
     this.#commit = this.#db.prepare("COMMIT");
@@ -79,11 +84,16 @@ export class Store {
     return this.#db;
   }
 
-  /** Stores records and committed offsets in one transaction: durable when it returns, or nothing is stored. */
+  /**
+   * Stores records and committed offsets in one transaction: all of it, or nothing. Safe from a power cut when it
+   * returns if `waitForDisk`; else as soon as a later write has waited. Safe from a killed process either way.
+   */
   write(
     records: Iterable<{ place: Place; batch: readonly BusRecord[] }>,
     positions: Iterable<Position>,
+    waitForDisk: boolean,
   ): void {
+    this.#setWaits(waitForDisk && this.#mayWait);
     this.transaction(() => {
       for (const { place, batch } of records) {
         const base = place.id * OFFSETS_PER_PARTITION;
@@ -92,6 +102,12 @@ export class Store {
       }
       for (const p of positions) this.#position.run(p.group, p.topic, p.partition, p.offset, p.note);
     });
+  }
+
+  #setWaits(waits: boolean): void {
+    if (waits === this.#waits) return;
+    this.#db.exec(`PRAGMA synchronous = ${waits ? "FULL" : "NORMAL"}`);
+    this.#waits = waits;
   }
 
   /** Runs `body` in a transaction of its own. */

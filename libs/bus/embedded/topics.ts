@@ -114,7 +114,7 @@ function load(store: Store, spec: TopicSpec): Topic {
       const top = last.get(base, base + OFFSETS_PER_PARTITION)?.id ?? null;
       const end = Math.max(asNumber(next), top === null ? 0 : asNumber(top) - base + 1);
       const place = { id: asNumber(id), topic: spec.name, partition: asNumber(partition) };
-      return new PartitionLog(store, place, asNumber(low), end);
+      return new PartitionLog(store, place, asNumber(low), end, spec.waitForDisk ?? true);
     });
   return { spec, incarnation: asText(row?.incarnation), logs };
 }
