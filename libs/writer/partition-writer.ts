@@ -75,7 +75,13 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   #queue: Item<S, F, I>[] = [];
   #phase: "restoring" | "claiming" | "owner" | "lost" = "restoring";
   #owner: Owner | undefined;
-  #nonce = "";
+  /** Of all claims that this lane made: a claim may be stored late, or twice. */
+  readonly #nonces = new Set<string>();
+  #lastNonce = "";
+  /** A claim is wanted, and none of this lane's counted since. */
+  #claiming = false;
+  #claimLoops = false;
+  #claimAgain = false;
   #epoch = -1;
   #claimedAt = 0;
   #appending = false;
@@ -131,10 +137,10 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   #foldClaim(record: BusRecord, claim: Claimed): void {
     const verdict = this.#reader.read(record.offset, { kind: "claim", follows: claim.follows });
     this.#keeper.claim = this.#reader.claim;
-    const mine = claim.nonce === this.#nonce;
+    const mine = this.#nonces.has(claim.nonce);
     if (mine && verdict === "counted") this.#claimCounted(record.offset);
-    else if (mine) void this.#claim();
     else if (verdict === "counted" && this.#phase === "owner") this.#abandon(`overtaken by ${claim.writer}`);
+    else if (claim.nonce === this.#lastNonce) this.#claimVoid();
   }
 
   #foldEvent(record: BusRecord, event: E): void {
@@ -154,32 +160,59 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   caughtUp(owner: Owner): void {
     this.#owner = owner;
     this.#phase = "claiming";
-    void this.#claim();
+    this.#claim();
   }
 
-  /** Claims under the group's present word: without the guard a paused writer and its successor claim in turn. */
-  async #claim(): Promise<void> {
+  /** Sees to it that a claim of this lane counts. */
+  #claim(): void {
+    this.#claiming = true;
+    if (!this.#claimLoops) void this.#claimUntilStored();
+  }
+
+  /** Another's claim came between: it has to be followed. A copy of a claim that counted is void too, and harmless. */
+  #claimVoid(): void {
+    if (!this.#claiming) return;
+    this.#claimAgain = true;
+    this.#claim();
+  }
+
+  /**
+   * Claims under the group's present word: without the guard a paused writer and its successor claim in turn. Where
+   * the outcome of an append is unknown the claim may yet count; then it is not repeated, since whatever is appended
+   * under the one would be void under the other.
+   */
+  async #claimUntilStored(): Promise<void> {
     const owner = this.#owner;
-    if (owner === undefined || this.isLost) return;
-    try {
-      await owner.guard();
-      const { clock, random, instance } = this.#deps;
-      this.#nonce = random.uuid();
-      const claim: Claimed = {
-        type: "Claimed",
-        follows: this.#reader.claim,
-        nonce: this.#nonce,
-        writer: instance,
-        at: clock.now(),
-      };
-      await owner.append([{ key: "claim", value: encode(claim) }]);
-    } catch (error) {
-      await this.#again(error, () => this.#claim());
-    }
+    this.#claimLoops = true;
+    do {
+      this.#claimAgain = false;
+      try {
+        await owner?.guard();
+        if (this.#claiming && !this.isLost) await owner?.append([this.#newClaim()]);
+      } catch (error) {
+        if (this.isLost) break;
+        const detail = { log: this.#model.log, error: String(error) };
+        this.#deps.log.warn(detail, "claiming failed; it is repeated");
+        await sleep(this.#deps.clock, RETRY_MS);
+        this.#claimAgain = true;
+      }
+    } while (this.#claimAgain && this.#claiming && !this.isLost);
+    this.#claimLoops = false;
+    this.#schedulePump();
+  }
+
+  #newClaim(): { key: string; value: Uint8Array } {
+    const { clock, random, instance: writer } = this.#deps;
+    const nonce = random.uuid();
+    this.#nonces.add(nonce);
+    this.#lastNonce = nonce;
+    const claim: Claimed = { type: "Claimed", follows: this.#reader.claim, nonce, writer, at: clock.now() };
+    return { key: "claim", value: encode(claim) };
   }
 
   #claimCounted(epoch: number): void {
     const first = this.#phase === "claiming";
+    this.#claiming = false;
     this.#epoch = epoch;
     this.#claimedAt = this.#deps.clock.now();
     this.#phase = "owner";
@@ -250,18 +283,18 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
 
   /** Decides in a microtask of its own, so that inputs that arrive together share an append. */
   #schedulePump(): void {
-    if (this.#pumpDue || this.#appending) return;
+    if (this.#pumpDue || this.#appending || this.#claimLoops) return;
     this.#pumpDue = true;
     queueMicrotask(() => {
       this.#pumpDue = false;
-      if (!this.#appending && this.#phase === "owner") void this.#pump();
+      if (!this.#appending && !this.#claimLoops && this.#phase === "owner") void this.#pump();
     });
   }
 
   async #pump(): Promise<void> {
     if (this.#deps.clock.now() - this.#claimedAt >= this.#deps.claimMs) {
       this.#appending = true;
-      await this.#claim();
+      this.#claim();
       return;
     }
     const batch: Pending<S, E>[] = [];
@@ -417,13 +450,6 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
     const owner = this.#owner;
     this.lost(why);
     owner?.abandon(why);
-  }
-
-  async #again(error: unknown, retry: () => Promise<void>): Promise<void> {
-    if (this.isLost) return;
-    this.#deps.log.warn({ log: this.#model.log, error: String(error) }, "claiming failed; it is repeated");
-    await sleep(this.#deps.clock, RETRY_MS);
-    if (!this.isLost) await retry();
   }
 
   #snapshotOf(tenantId: string): Uint8Array | null {

@@ -11,7 +11,7 @@ import {
   type Unstamped,
 } from "@convergence/contracts";
 import { LogReader } from "@convergence/log";
-import { systemClock } from "@convergence/runtime/clock.ts";
+import { type Clock, systemClock } from "@convergence/runtime/clock.ts";
 import { systemRandom } from "@convergence/runtime/random.ts";
 import { type Acts, type LogWriter, type Model, type OwnedLane, writeLog } from "./index.ts";
 
@@ -111,11 +111,11 @@ function start(
   bus: EmbeddedBus,
   instance: string,
   acts: Acts<State, OpenRunsCancelled, Fact>,
-  changes: { model?: TestModel; snapshotMs?: number; claimMs?: number } = {},
+  changes: { model?: TestModel; snapshotMs?: number; claimMs?: number; clock?: Clock } = {},
 ): Promise<LogWriter> {
   return writeLog(changes.model ?? model(), acts, {
     bus: bus.as(instance),
-    clock: systemClock,
+    clock: changes.clock ?? systemClock,
     random: systemRandom,
     instance,
     log: silent,
@@ -339,6 +339,36 @@ test("claims are repeated, and events go on under the new one", async (t) => {
   });
   assert.deepEqual((await counted(bus)).outcomes.acme?.slice(0, 3), ids);
   await writer.stop();
+});
+
+/** Pauses take no time. */
+const impatient: Clock = {
+  now: () => systemClock.now(),
+  after(_ms, run) {
+    const pause = setImmediate(run);
+    return { clear: () => clearImmediate(pause) };
+  },
+};
+
+test("a claim whose outcome is unknown, or that is stored twice, is not repeated once it counts", async (t) => {
+  for (const fault of ["fail-but-stored", "store-twice"] as const) {
+    let first = true;
+    const bus = open(t, (member) => {
+      if (member !== "w1" || !first) return "ok";
+      first = false;
+      return fault;
+    });
+    const writer = await start(bus, "w1", seen(), { clock: impatient });
+    const ids: string[] = [];
+    while (ids.length < 20) {
+      ids.push(...(await send(bus, 1)));
+      await allCounted(bus, ids);
+    }
+    const { outcomes, claims } = await counted(bus);
+    assert.deepEqual(outcomes.acme, ids, fault);
+    assert.equal(claims, 1, fault);
+    await writer.stop();
+  }
 });
 
 test("snapshots are written in time, and old ownerships' are removed", async (t) => {
