@@ -5,6 +5,14 @@ import type { GatewayDeps } from "./deps.ts";
 
 const AGAIN_MS = 1_000;
 
+/** A delivery to be told: under one command id, however often it takes. */
+interface Noted {
+  tenantId: string;
+  keyId: string;
+  commandId: string;
+  at: number;
+}
+
 /**
  * Tells tenant-service which keys reached their owners: each is noted durably first, then told until the log has
  * taken it, over restarts too. Telling twice is harmless.
@@ -13,7 +21,9 @@ export class Delivery {
   readonly #deps: GatewayDeps;
   readonly #outbox: DatabaseSync;
   readonly #noted = new Set<string>();
-  #sending: Promise<void> | undefined;
+  #running = false;
+  /** There may be something to tell that the present round has not seen. */
+  #more = false;
   #stopped = false;
 
   constructor(deps: GatewayDeps, outbox: DatabaseSync) {
@@ -25,16 +35,19 @@ export class Delivery {
   /** The key reached its owner. Once a key and process; `tenantId` in lower case. */
   note(tenantId: string, keyId: string): void {
     if (this.#noted.has(keyId) || this.#stopped) return;
+    try {
+      this.#outbox
+        .prepare(
+          "INSERT OR IGNORE INTO delivered_keys (key_id, tenant_id, command_id, at) VALUES (?, ?, ?, ?)",
+        )
+        .run(keyId, tenantId, this.#deps.random.uuid(), this.#deps.clock.now());
+    } catch (err) {
+      // The key is told at its next use, as long as it is not known to be delivered.
+      this.#deps.log.error({ err, key_id: keyId }, "a key's delivery cannot be noted");
+      return;
+    }
     this.#noted.add(keyId);
-    this.#outbox
-      .prepare("INSERT OR IGNORE INTO delivered_keys (key_id, tenant_id, command_id, at) VALUES (?, ?, ?, ?)")
-      .run(keyId, tenantId, this.#deps.random.uuid(), this.#deps.clock.now());
     this.#start();
-  }
-
-  /** How many keys are noted and not told yet. */
-  get waiting(): number {
-    return Number(this.#outbox.prepare("SELECT count(*) AS n FROM delivered_keys").get()?.n ?? 0);
   }
 
   /** Tells no more; what waits is told after the next start. */
@@ -43,28 +56,32 @@ export class Delivery {
   }
 
   #start(): void {
-    this.#sending ??= this.#sendAll().finally(() => {
-      this.#sending = undefined;
-      if (!this.#stopped && this.waiting > 0) this.#start();
-    });
+    this.#more = true;
+    if (!this.#running) void this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
-    for (let next = this.#next(); next !== undefined && !this.#stopped; next = this.#next()) {
-      const { tenantId, keyId, commandId, at } = next;
-      const meta = { ...commandMeta(this.#deps, tenantId, null), command_id: commandId, at };
+    this.#running = true;
+    while (this.#more && !this.#stopped) {
+      this.#more = false;
       try {
-        await send(this.#deps.bus, { type: "ConfirmKeyDelivered", meta, key_id: keyId });
-        if (this.#stopped) return;
-        this.#outbox.prepare("DELETE FROM delivered_keys WHERE key_id = ?").run(keyId);
+        for (let next = this.#next(); next !== undefined; next = this.#next()) await this.#send(next);
       } catch (err) {
-        this.#deps.log.warn({ err, key_id: keyId }, "a key's delivery cannot be told yet: trying again");
+        this.#deps.log.warn({ err }, "a key's delivery cannot be told yet: trying again");
+        this.#more = true;
         await sleep(this.#deps.clock, AGAIN_MS);
       }
     }
+    this.#running = false;
   }
 
-  #next(): { tenantId: string; keyId: string; commandId: string; at: number } | undefined {
+  async #send({ tenantId, keyId, commandId, at }: Noted): Promise<void> {
+    const meta = { ...commandMeta(this.#deps, tenantId, null), command_id: commandId, at };
+    await send(this.#deps.bus, { type: "ConfirmKeyDelivered", meta, key_id: keyId });
+    if (!this.#stopped) this.#outbox.prepare("DELETE FROM delivered_keys WHERE key_id = ?").run(keyId);
+  }
+
+  #next(): Noted | undefined {
     if (this.#stopped) return undefined;
     const row = this.#outbox
       .prepare("SELECT tenant_id, key_id, command_id, at FROM delivered_keys ORDER BY at LIMIT 1")

@@ -26,6 +26,8 @@ export interface HttpOptions extends AccessOptions {
   version: string;
 }
 
+/** In the metrics, as nginx has it: the client went away before its answer. */
+const CLIENT_GONE = 499;
 const MAX_BODY = 1_048_576;
 /** What a client may choose as its request's id. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
@@ -73,10 +75,11 @@ function begin(request: Request, response: Response, { clock, random, metrics }:
   response.setHeader("X-Request-Id", id);
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Content-Type-Options", "nosniff");
-  response.once("finish", () => {
+  response.once("close", () => {
     const route: unknown = response.locals.route;
+    const status = response.writableFinished ? response.statusCode : CLIENT_GONE;
     const seconds = (clock.now() - started) / 1_000;
-    metrics.request(request.method, typeof route === "string" ? route : "none", response.statusCode, seconds);
+    metrics.request(request.method, typeof route === "string" ? route : "none", status, seconds);
   });
 }
 

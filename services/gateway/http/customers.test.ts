@@ -10,6 +10,7 @@ import { newApiKey } from "@convergence/keys";
 import { systemRandom } from "@convergence/runtime/random.ts";
 import {
   ADMIN_KEY,
+  hurriedClock,
   json,
   openWorld,
   rawStatus,
@@ -394,4 +395,31 @@ test("deliveries outlive a restart: what was noted while the log was away is tol
   await view.stop();
   assert.deepEqual(told, ["key-1"]);
   assert.equal(database.outbox.prepare("SELECT count(*) AS n FROM delivered_keys").get()?.n, 0);
+});
+
+test("a key whose client went away before the answer is not told as delivered", async (t) => {
+  const world = await openWorld(t);
+  const confirmed: string[] = [];
+  const gone = new AbortController();
+  await world.onTenantCommand(async (command) => {
+    if (command.type === "ConfirmKeyDelivered") confirmed.push(command.meta.tenant_id);
+    if (command.type !== "OnboardTenant") return;
+    if (command.tenant_name === "gone_1") {
+      gone.abort();
+      await until(async () => /status="499"/.test(await world.metricsText()), "the connection is closed");
+    }
+    await grantOnboarding(world, command, []);
+    if (command.tenant_name === "gone_1") void world.ask(ONBOARD, json({ tenant_id: "here_1" }));
+  });
+  await assert.rejects(world.ask(ONBOARD, { ...json({ tenant_id: "gone_1" }), signal: gone.signal }));
+  // Its answer came to this gateway before the next one's, whose delivery is told.
+  await until(() => confirmed.length > 0, "the next key is told as delivered");
+  assert.deepEqual(confirmed, ["here_1"]);
+});
+
+test("an onboarding that takes longer than 120 s is 503: to be repeated", async (t) => {
+  const world = await openWorld(t, { clock: hurriedClock(1_000) });
+  const answer = await world.ask(ONBOARD, json({ tenant_id: "acme_1" }));
+  assert.deepEqual([answer.status, answer.body.type], [503, "/problems/unfinished"]);
+  assert.equal(answer.headers.get("retry-after"), "5");
 });

@@ -5,6 +5,8 @@ import type { Express } from "express";
 /** A listening server. */
 export interface HttpServer {
   readonly port: number;
+  /** How many clients are connected. */
+  connections(): Promise<number>;
   /** Takes no new requests, waits `graceMs` for those under way, then ends them. */
   close(graceMs?: number): Promise<void>;
 }
@@ -23,6 +25,10 @@ export async function serve(app: Express, host: string, port: number): Promise<H
   const listening = await listen(server, host, port, "PORT");
   return {
     port: listening,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+      }),
     async close(graceMs = 2_000) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

@@ -32,7 +32,10 @@ export class CompactedView<T extends MessageType, S> {
   #served: S;
   /** What is being read anew, with the bytes of each key; undefined once it is served. */
   #fresh: { state: S; values: Map<string, Uint8Array> } | undefined;
+  /** The file holds what a whole reading came to. */
   #mirrored: boolean;
+  /** This process has read the topic whole; nothing is written before. */
+  #whole = false;
   readonly #changed = new Map<string, Uint8Array | null>();
   #flushing = false;
   #stopped = false;
@@ -138,9 +141,8 @@ export class CompactedView<T extends MessageType, S> {
       const known = before.get(key);
       if (!(known instanceof Uint8Array) || Buffer.compare(known, value) !== 0) this.#changed.set(key, value);
     }
+    this.#whole = true;
     this.#flush();
-    this.#database.prepare("INSERT OR IGNORE INTO mirrored (topic) VALUES (?)").run(topic);
-    this.#mirrored = true;
   }
 
   #schedule(): void {
@@ -152,8 +154,18 @@ export class CompactedView<T extends MessageType, S> {
     });
   }
 
+  /** The mirror only serves while the bus is silent, so a write that fails is tried again, and nothing waits for it. */
   #flush(): void {
-    if (this.#changed.size === 0) return;
+    try {
+      this.#write();
+    } catch (err) {
+      this.#deps.log.error({ err, topic: this.#projection.topic }, "a view cannot be stored: trying again");
+      this.#schedule();
+    }
+  }
+
+  #write(): void {
+    if (!this.#whole || (this.#changed.size === 0 && this.#mirrored)) return;
     const { topic } = this.#projection;
     const put = this.#database.prepare("INSERT OR REPLACE INTO mirror (topic, key, value) VALUES (?, ?, ?)");
     const remove = this.#database.prepare("DELETE FROM mirror WHERE topic = ? AND key = ?");
@@ -162,7 +174,9 @@ export class CompactedView<T extends MessageType, S> {
         if (value === null) remove.run(topic, key);
         else put.run(topic, key, value);
       }
+      this.#database.prepare("INSERT OR IGNORE INTO mirrored (topic) VALUES (?)").run(topic);
     });
     this.#changed.clear();
+    this.#mirrored = true;
   }
 }

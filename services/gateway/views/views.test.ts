@@ -9,7 +9,16 @@ import { type SubmitRun, topicSpecs } from "@convergence/contracts";
 import { systemClock } from "@convergence/runtime/clock.ts";
 import { systemRandom } from "@convergence/runtime/random.ts";
 import { acceptance, completion, LogWriter } from "../testing/log-writer.ts";
-import { hurriedClock, json, memoryBus, openWorld, until, type World, withKey } from "../testing/world.ts";
+import {
+  hurriedClock,
+  json,
+  memoryBus,
+  openWorld,
+  quiet,
+  until,
+  type World,
+  withKey,
+} from "../testing/world.ts";
 
 const RUNS = "/api/v1/pipelines/runs";
 
@@ -274,4 +283,51 @@ test("until the keys are caught up every key is answered 503, never 401", async 
   away = false;
   await until(async () => (await world.ask("/health/ready")).status === 200, "it is ready");
   assert.equal((await world.ask(RUNS, withKey("nonsense"))).status, 401);
+});
+
+test("what cannot be stored for a while is stored afterwards, with all that came meanwhile", async (t) => {
+  const bus = memoryBus();
+  t.after(() => bus.close());
+  const database = { views: new DatabaseSync(":memory:"), outbox: new DatabaseSync(":memory:") };
+  const world = await openWorld(t, { bus, database });
+  const key = await world.addKey("acme_1");
+  await until(async () => (await world.ask(RUNS, withKey(key))).status === 200, "the key works");
+  const [a, b] = [command(systemRandom.uuid()), command(systemRandom.uuid())];
+  const stored = () => Number(database.views.prepare("SELECT count(*) AS n FROM runs").get()?.n);
+  const failures = t.mock.method(quiet, "error");
+  database.views.exec("PRAGMA query_only = 1");
+  await world.events.append("acme_1", [acceptance(a, [], Date.now())]);
+  await until(() => failures.mock.callCount() > 0, "storing fails");
+  await world.events.append("acme_1", [acceptance(b, [], Date.now() + 1)]);
+  assert.equal((await world.ask(`${RUNS}/${b.run_id}`, withKey(key))).status, 200, "it is shown from memory");
+  assert.equal(stored(), 0);
+  database.views.exec("PRAGMA query_only = 0");
+  await until(() => stored() === 2, "both are stored");
+  await world.close();
+  const again = await openWorld(t, { bus, database });
+  assert.deepEqual(await runIds(again, key), [b.run_id, a.run_id]);
+});
+
+test("runs that are over and older than the horizon are dropped; open ones stay", async (t) => {
+  const world = await openWorld(t, { clock: hurriedClock(36_000) });
+  const key = await world.addKey("acme_1");
+  const [old, open, fresh] = [
+    command(systemRandom.uuid()),
+    command(systemRandom.uuid()),
+    command(systemRandom.uuid()),
+  ];
+  const longAgo = Date.now() - 40 * 86_400_000;
+  await world.events.append("acme_1", [
+    acceptance(old, [], longAgo),
+    ...completion(old, [], longAgo),
+    acceptance(open, [], longAgo),
+    acceptance(fresh, [], Date.now() - 60_000),
+    ...completion(fresh, [], Date.now() - 60_000),
+  ]);
+  await until(
+    async () => (await world.ask(`${RUNS}/${fresh.run_id}`, withKey(key))).status === 200,
+    "all is read",
+  );
+  await until(async () => !(await runIds(world, key)).includes(old.run_id), "the old one is dropped");
+  assert.deepEqual(await runIds(world, key), [fresh.run_id, open.run_id]);
 });
