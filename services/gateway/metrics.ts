@@ -8,6 +8,8 @@ export interface GatewayMetrics {
   logGap(): void;
   /** An HTTP exchange: its route's template, not its path. */
   request(method: string, route: string, status: number, seconds: number): void;
+  /** Whether a view follows the log: not while it starts, nor while it serves from its file. */
+  viewCurrent(view: string, current: boolean): void;
   /** How many records a view has folded. */
   folded(topic: string, records: number): void;
 }
@@ -37,7 +39,13 @@ export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
   const folded = metrics.counter("convergence_gateway_folded_records_total", "Records folded into views.", [
     "topic",
   ]);
+  const current = metrics.gauge(
+    "convergence_gateway_view_current",
+    "1 while the view follows the log; 0 while it starts or serves from its file: alert on it after a minute.",
+    ["view"],
+  );
   return {
+    viewCurrent: (view, is) => current.set({ view }, is ? 1 : 0),
     unreadable: (topic) => unreadable.inc({ topic }),
     logGap: () => gaps.inc(),
     request(method, route, status, seconds) {

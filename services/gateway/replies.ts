@@ -39,6 +39,7 @@ export class Replies {
       bus: deps.bus,
       clock: deps.clock,
       log: deps.log,
+      metrics: deps.metrics,
       name: "gateway:tenant.replies",
       topics: ["tenant.replies"],
       from: async () => "end",

@@ -33,7 +33,6 @@ export function openApiDocument(routes: readonly Route[], version: string): ApiD
       description:
         "Runs declarative data pipelines over cloud cost data, one BigQuery dataset per customer. Errors are " +
         "application/problem+json; every answer bears X-Request-Id.",
-      license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
     },
     servers: [{ url: "/" }],
     tags: [

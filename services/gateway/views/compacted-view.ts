@@ -58,6 +58,7 @@ export class CompactedView<T extends MessageType, S> {
       bus: deps.bus,
       clock: deps.clock,
       log: deps.log,
+      metrics: deps.metrics,
       name: `gateway:${projection.topic}`,
       topics: [projection.topic],
       from: async () => {

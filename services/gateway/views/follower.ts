@@ -1,6 +1,7 @@
 import type { Bus, BusRecord, View, ViewOptions } from "@convergence/bus";
 import { type Clock, sleep } from "@convergence/runtime/clock.ts";
 import type { Log } from "../deps.ts";
+import type { GatewayMetrics } from "../metrics.ts";
 
 /**
  * - starting: what was stored before the start is not folded yet; it must not be asked.
@@ -17,6 +18,7 @@ export interface FollowerOptions {
   bus: Bus;
   clock: Clock;
   log: Log;
+  metrics: Pick<GatewayMetrics, "viewCurrent">;
   name: string;
   topics: readonly string[];
   /** Where to read from; asked at each (re)start of reading. May ask the bus. */
@@ -41,6 +43,7 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
+    options.metrics.viewCurrent(options.name, false);
     void this.#run();
     options.clock.after(SILENCE_MS, () => {
       if (this.#state !== "starting" || this.#answered || this.#stopped || !options.canServeStale()) return;
@@ -128,6 +131,7 @@ export class Follower {
 
   #become(state: ViewState): void {
     this.#state = state;
+    this.#options.metrics.viewCurrent(this.#options.name, state === "current");
     this.#ready.resolve();
   }
 }

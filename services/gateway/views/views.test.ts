@@ -260,6 +260,7 @@ test("while the bus is silent a restarted gateway serves what it held, and refus
   away = false;
   await until(async () => (await second.ask(RUNS, withKey(fresh))).status === 200, "the bus answers again");
   assert.equal((await second.ask("/health/ready")).body.status, "ok");
+  assert.match(await second.metricsText(), /view_current\{view="gateway:api-keys"\} 1\n/);
 });
 
 test("until the keys are caught up every key is answered 503, never 401", async (t) => {

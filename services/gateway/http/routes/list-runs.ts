@@ -34,7 +34,7 @@ export const listRuns = defineRoute({
       .transform(Number)
       .refine((limit) => limit >= 1 && limit <= MAX_LIMIT, WHOLE)
       .default(50)
-      .meta({ type: "integer", minimum: 1, maximum: MAX_LIMIT }),
+      .meta({ type: "integer", minimum: 1, maximum: MAX_LIMIT, default: 50 }),
     cursor: z.string().max(256).optional().meta({ description: "next_cursor of the page before." }),
   }),
   success: {

@@ -21,7 +21,14 @@ export const readRun = defineRoute({
       .transform(Number)
       .refine((seconds) => seconds <= MAX_WAIT_S, `whole seconds from 0 to ${MAX_WAIT_S}`)
       .default(0)
-      .meta({ type: "integer", description: "Seconds, at most 60.", example: 30 }),
+      .meta({
+        type: "integer",
+        minimum: 0,
+        maximum: MAX_WAIT_S,
+        default: 0,
+        description: "Seconds to wait for the run's end.",
+        example: 30,
+      }),
   }),
   success: { status: 200, description: "The run.", schema: runDetail },
   problems: [401, 403, 404, 422],

@@ -67,6 +67,7 @@ export class RunsView {
       bus: deps.bus,
       clock: deps.clock,
       log: deps.log,
+      metrics: deps.metrics,
       name: "gateway:runs",
       topics: [EVENTS, COMMANDS],
       from: () => this.#resume(),
