@@ -21,6 +21,11 @@ export function blocks(page: string): Block[] {
   return found;
 }
 
+/** A page without its fenced blocks. */
+export function prose(page: string): string {
+  return page.replaceAll(/^```[\s\S]*?^```$/gm, "");
+}
+
 /** The rows of all tables whose first heading is `first`, as cells; the heading row is left out. */
 export function rows(page: string, first: string): string[][] {
   const found: string[][] = [];
