@@ -47,6 +47,7 @@ export function describeWarehouse(name: string, make: () => Promise<Subject>): v
       rows: (table) => subject.rows(table),
     };
     datasets(context);
+    drops(context);
     tables(context);
     queries(context);
     failingJobs(context);
@@ -82,6 +83,44 @@ function datasets(c: Context): void {
     assert.equal(await c.warehouse.getDataset(name), null);
     assert.equal(await c.warehouse.getTable(table), null);
     await c.warehouse.deleteDataset(name);
+  });
+}
+
+function drops(c: Context): void {
+  const done = async (jobId: string, what: { dataset: string; table?: string }) => {
+    const submitted = await c.warehouse.submitDrop({ jobId, what, labels: { tenant: "acme" } });
+    const { state, error } = await c.warehouse.waitForJob(jobId, PATIENCE_MS);
+    assert.deepEqual({ state, error }, { state: "DONE", error: null });
+    return submitted;
+  };
+
+  test("a dataset is dropped with its tables once: asked again, what was made anew stays", async () => {
+    const name = uniqueName("ds");
+    const jobId = uniqueName("drop");
+    await c.warehouse.createDataset(name, {}, "");
+    await c.warehouse.createTable({ dataset: name, table: "runs" }, RUNS);
+    assert.equal(await done(jobId, { dataset: name }), "started");
+    assert.equal(await c.warehouse.getDataset(name), null);
+    await c.warehouse.createDataset(name, {}, "");
+    assert.equal(await done(jobId, { dataset: name }), "exists");
+    assert.notEqual(await c.warehouse.getDataset(name), null);
+    await done(uniqueName("drop"), { dataset: name });
+    await done(uniqueName("drop"), { dataset: name });
+    assert.equal(await c.warehouse.getDataset(name), null);
+  });
+
+  test("a table is dropped once: asked again, what was made anew stays", async () => {
+    const table = { dataset: c.dataset, table: uniqueName("t") };
+    const jobId = uniqueName("drop");
+    await c.warehouse.createTable(table, RUNS);
+    assert.equal(await done(jobId, table), "started");
+    assert.equal(await c.warehouse.getTable(table), null);
+    await c.warehouse.createTable(table, RUNS);
+    assert.equal(await done(jobId, table), "exists");
+    assert.notEqual(await c.warehouse.getTable(table), null);
+    await done(uniqueName("drop"), table);
+    await done(uniqueName("drop"), table);
+    assert.equal(await c.warehouse.getTable(table), null);
   });
 }
 

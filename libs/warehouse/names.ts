@@ -34,6 +34,11 @@ export function column(name: string): string {
   return `\`${checked("column", COLUMN, name)}\``;
 }
 
+/** A dataset in SQL text: `project.dataset`. @throws TypeError */
+export function qualifiedDataset(project: string, dataset: string): string {
+  return `\`${checked("project", PROJECT, project)}.${datasetName(dataset)}\``;
+}
+
 /** A table in SQL text: `project.dataset.table`. @throws TypeError */
 export function qualified(project: string, table: TableRef): string {
   const parts = [checked("project", PROJECT, project), datasetName(table.dataset), tableName(table.table)];

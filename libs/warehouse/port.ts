@@ -112,6 +112,16 @@ export interface MergeJob {
   labels: Record<string, string>;
 }
 
+/**
+ * What is to be dropped by a job: a dataset with all it holds, or one table. Unlike deleteDataset and deleteTable, a
+ * drop that is asked for again, or late, cannot hit what was made anew under the name.
+ */
+export interface DropJob {
+  jobId: string;
+  what: { dataset: string; table?: string };
+  labels: Record<string, string>;
+}
+
 export interface JobError {
   /** BigQuery's reason: invalidQuery, notFound, accessDenied, quotaExceeded, backendError, stopped, timeout, ... */
   reason: string;
@@ -159,6 +169,8 @@ export interface Warehouse {
   submitQuery(job: QueryJob): Promise<"started" | "exists">;
   /** @throws TypeError for a job that the port does not allow (see MergeJob), before anything is sent. */
   submitMerge(job: MergeJob): Promise<"started" | "exists">;
+  /** Missing: the job does nothing. */
+  submitDrop(job: DropJob): Promise<"started" | "exists">;
   getJob(jobId: string): Promise<JobInfo | null>;
   /** Waits until the job is DONE, at most `ms` milliseconds; then returns it as it is. Unknown: reason notFound. */
   waitForJob(jobId: string, ms: number): Promise<JobInfo>;

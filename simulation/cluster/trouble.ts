@@ -111,7 +111,7 @@ export class Trouble {
       const open = this.#find("warehouse", this.#caller?.name ?? "");
       if (open?.fault.kind !== "warehouse" || !open.prng.chance(open.fault.rate)) return "ok";
       const { outcome } = open.fault;
-      if (outcome === "job-fails" && operation !== "submitQuery" && operation !== "submitMerge") return "ok";
+      if (outcome === "job-fails" && !operation.startsWith("submit")) return "ok";
       this.strike(`warehouse ${outcome}`, `${operation} ${detail} by ${this.#caller?.name}`);
       return outcome;
     },

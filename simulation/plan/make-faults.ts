@@ -14,7 +14,7 @@ const TELLING: Record<string, readonly string[]> = {
     "guard",
     "submitMerge",
     "createTable",
-    "deleteDataset",
+    "submitDrop",
   ],
   pipeline: ["", "append run.events", "append run.snapshots", "append step.tasks", "guard", "ask end"],
   runner: ["", "submitQuery", "submitMerge", "waitForJob", "append step.results", "getTable", "dryRun"],

@@ -27,6 +27,7 @@ export function warehouseOf(
     deleteTable: (table) => call("deleteTable", () => warehouse.deleteTable(table)),
     submitQuery: (job) => call("submitQuery", () => warehouse.submitQuery(job)),
     submitMerge: (job) => call("submitMerge", () => warehouse.submitMerge(job)),
+    submitDrop: (job) => call("submitDrop", () => warehouse.submitDrop(job)),
     getJob: (jobId) => call("getJob", () => warehouse.getJob(jobId)),
     waitForJob: (jobId, ms) => call("waitForJob", () => warehouse.waitForJob(jobId, ms)),
     cancelJob: (jobId) => call("cancelJob", () => warehouse.cancelJob(jobId)),

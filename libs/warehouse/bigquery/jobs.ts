@@ -1,8 +1,8 @@
 import type { JobMetadata } from "@google-cloud/bigquery";
 import { mergeParameters, type RestParameter } from "../merge/parameters.ts";
 import { mergeStatement } from "../merge/statement.ts";
-import { checkedLabels, datasetName, destinationName } from "../names.ts";
-import type { DryRun, JobInfo, MergeJob, QueryJob, QueryParam } from "../port.ts";
+import { checkedLabels, datasetName, destinationName, qualified, qualifiedDataset } from "../names.ts";
+import type { DropJob, DryRun, JobInfo, MergeJob, QueryJob, QueryParam } from "../port.ts";
 
 /** The body of jobs.insert for a query. */
 export function queryConfiguration(project: string, job: Omit<QueryJob, "jobId">): object {
@@ -29,6 +29,16 @@ export function mergeConfiguration(project: string, job: MergeJob): object {
       ...parameters(mergeParameters(job)),
     },
   };
+}
+
+/** The body of jobs.insert for a drop. */
+export function dropConfiguration(project: string, { what, labels }: DropJob): object {
+  const { dataset, table } = what;
+  const statement =
+    table === undefined
+      ? `DROP SCHEMA IF EXISTS ${qualifiedDataset(project, dataset)} CASCADE`
+      : `DROP TABLE IF EXISTS ${qualified(project, { dataset, table })}`;
+  return { labels: checkedLabels(labels), query: { query: statement, useLegacySql: false } };
 }
 
 export function parameters(list: RestParameter[]): object {

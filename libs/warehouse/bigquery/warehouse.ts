@@ -6,7 +6,14 @@ import { checkMerge } from "../merge/check.ts";
 import { checkedLabels, datasetName, jobName, tableName } from "../names.ts";
 import { type TableRef, type Warehouse, WarehouseError } from "../port.ts";
 import { plainFields, type RestField } from "./fields.ts";
-import { dryRunInfo, mergeConfiguration, parameters, queryConfiguration, restParameter } from "./jobs.ts";
+import {
+  dropConfiguration,
+  dryRunInfo,
+  mergeConfiguration,
+  parameters,
+  queryConfiguration,
+  restParameter,
+} from "./jobs.ts";
 import { type Call, call, callOrNull } from "./rest.ts";
 import { plainRows } from "./rows.ts";
 import { JobWaiting } from "./waiting.ts";
@@ -95,6 +102,8 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
       checkMerge(job);
       return submit(job.jobId, mergeConfiguration(project, job));
     },
+
+    submitDrop: async (job) => submit(job.jobId, dropConfiguration(project, job)),
 
     getJob: async (jobId) => jobs.get(jobId),
 

@@ -1,10 +1,10 @@
 import type { Clock } from "@convergence/runtime/clock.ts";
-import type { JobError, JobInfo, MergeJob, QueryJob } from "../port.ts";
+import type { DropJob, JobError, JobInfo, MergeJob, QueryJob } from "../port.ts";
 import type { Effect } from "./tables.ts";
 
 /** A job as it was submitted, and what became of it. */
 export interface JobRecord extends JobInfo {
-  submitted: { query: QueryJob } | { merge: MergeJob };
+  submitted: { query: QueryJob } | { merge: MergeJob } | { drop: DropJob };
 }
 
 interface Job extends JobRecord {
@@ -32,7 +32,7 @@ export class Jobs {
       jobId,
       state: "RUNNING",
       error: null,
-      labels: { ...("query" in submitted ? submitted.query.labels : submitted.merge.labels) },
+      labels: { ...labelsOf(submitted) },
       rows: null,
       bytesProcessed: 0,
       submitted,
@@ -69,6 +69,11 @@ export class Jobs {
   records(): JobRecord[] {
     return [...this.#jobs.values()].map(({ ended: _ended, ...record }) => ({ ...record }));
   }
+}
+
+function labelsOf(submitted: JobRecord["submitted"]): Record<string, string> {
+  if ("query" in submitted) return submitted.query.labels;
+  return "merge" in submitted ? submitted.merge.labels : submitted.drop.labels;
 }
 
 /** An effect that is none: the job fails. */

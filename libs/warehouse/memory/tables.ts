@@ -1,6 +1,7 @@
 import { rowKey } from "../merge/check.ts";
 import { partitionRange } from "../merge/parameters.ts";
 import {
+  type DropJob,
   type Field,
   type JobError,
   type MergeJob,
@@ -68,6 +69,12 @@ export class Tables {
 
   deleteTable(ref: TableRef): void {
     this.#datasets.get(ref.dataset)?.tables.delete(ref.table);
+  }
+
+  drop({ dataset, table }: DropJob["what"]): Effect {
+    if (table === undefined) this.deleteDataset(dataset);
+    else this.deleteTable({ dataset, table });
+    return { rows: 0 };
   }
 
   /** A query's destination, written whole or not at all. */

@@ -142,6 +142,14 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
         submit(job.jobId, outcome, { merge: job }, () => tables.merge(job)),
       );
     },
+    submitDrop: async (job) => {
+      const { dataset, table } = job.what;
+      const detail = table === undefined ? datasetName(dataset) : named({ dataset, table });
+      jobName(job.jobId);
+      return run("submitDrop", detail, (outcome) =>
+        submit(job.jobId, outcome, { drop: job }, () => tables.drop(job.what)),
+      );
+    },
     getJob: async (jobId) => run("getJob", jobName(jobId), () => jobs.info(jobId)),
     waitForJob: async (jobId, ms) =>
       run("waitForJob", jobName(jobId), async () => {

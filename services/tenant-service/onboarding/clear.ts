@@ -1,10 +1,15 @@
 import { encode } from "@convergence/contracts";
 import { METADATA_TABLES, type Tenant } from "@convergence/tenant";
+import type { Warehouse } from "@convergence/warehouse/port.ts";
+import { runOnce } from "@convergence/warehouse/run-once.ts";
 import type { TenantServiceDeps } from "../deps.ts";
 import type { RunWatch } from "../run-watch.ts";
 import { requireOurs } from "./provision.ts";
 
-/** Ends the tenant's open runs, then deletes what the force flags name. */
+/**
+ * Ends the tenant's open runs, then deletes what the force flags name: by jobs that bear the onboarding's name, so
+ * that an owner which was overtaken cannot delete what its successor made anew.
+ */
 export async function clear(
   deps: TenantServiceDeps,
   runs: RunWatch,
@@ -15,13 +20,25 @@ export async function clear(
   const { tenant_name: dataset } = tenant;
   await requireOurs(warehouse, tenant);
   await cancelOpenRuns(deps, runs, tenant);
+  const name = `clear_${tenant.onboarding?.key_id ?? ""}`;
   if (what.dataset) {
-    await warehouse.deleteDataset(dataset);
-    return;
+    await drop(warehouse, tenant, `${name}_dataset`, { dataset });
+  } else if (what.tables && (await warehouse.getDataset(dataset)) !== null) {
+    await Promise.all(
+      METADATA_TABLES.map((table) => drop(warehouse, tenant, `${name}_${table}`, { dataset, table })),
+    );
   }
-  if (what.tables && (await warehouse.getDataset(dataset)) !== null) {
-    await Promise.all(METADATA_TABLES.map((table) => warehouse.deleteTable({ dataset, table })));
-  }
+}
+
+async function drop(
+  warehouse: Warehouse,
+  { tenant_id }: Tenant,
+  name: string,
+  what: { dataset: string; table?: string },
+): Promise<void> {
+  await runOnce(warehouse, name, (jobId) =>
+    warehouse.submitDrop({ jobId, what, labels: { tenant: tenant_id } }),
+  );
 }
 
 async function cancelOpenRuns(deps: TenantServiceDeps, runs: RunWatch, { tenant_id }: Tenant): Promise<void> {
