@@ -36,6 +36,11 @@ export class Session {
     });
   }
 
+  /** Runs DDL, which DuckDB may split into several statements and then refuses to prepare. */
+  async define(sql: string): Promise<void> {
+    await this.#connection.run(sql);
+  }
+
   /** Runs a statement and gives its rows. */
   async rows(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
     return (await this.run(sql, values)).getRows();

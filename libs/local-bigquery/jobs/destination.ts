@@ -69,7 +69,7 @@ export async function stage(
 ): Promise<string | undefined> {
   if (!written.referenced.some((t) => t.duck === duckTable(name))) return undefined;
   const { columns } = written.statement.query;
-  await transaction.session.run(
+  await transaction.session.define(
     `CREATE TABLE ${STAGE} (${columns.map((c) => `${c.sql} ${duckType(c.type)}`).join(", ")})`,
   );
   await runLowered(
@@ -83,7 +83,7 @@ export async function stage(
 /** Moves staged rows to the new table. */
 export async function unstage(transaction: Transaction, table: Table, staged: string): Promise<number> {
   const moved = await transaction.session.run(`INSERT INTO ${duckTable(table.name)} ${staged}`);
-  await transaction.session.run(`DROP TABLE ${STAGE}`);
+  await transaction.session.define(`DROP TABLE ${STAGE}`);
   return moved.rowsChanged;
 }
 

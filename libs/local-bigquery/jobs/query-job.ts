@@ -211,13 +211,15 @@ interface Counts {
   statistics: JsonObject;
 }
 
+async function hasRows(session: Session, sql: string, values: Values): Promise<boolean> {
+  return (await runLowered(session, sql, values)).rowCount > 0;
+}
+
 async function runDml(transaction: Transaction, plan: Dml, values: Values): Promise<Counts> {
   const { session } = transaction;
-  if (plan.check !== undefined) {
-    const twice = await runLowered(session, plan.check, values);
-    const chunk = await twice.fetchChunk();
-    if (chunk && chunk.rowCount > 0) throw invalidQuery(TWICE);
-  }
+  const quick = plan.quickCheck === undefined || (await hasRows(session, plan.quickCheck, values));
+  if (quick && plan.check !== undefined && (await hasRows(session, plan.check, values)))
+    throw invalidQuery(TWICE);
   const result = await runLowered(session, plan.sql, values);
   if (plan.statementType !== "MERGE") {
     const kind =

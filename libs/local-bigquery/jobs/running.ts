@@ -1,4 +1,4 @@
-import type { DuckDBPreparedStatement, DuckDBResult } from "@duckdb/node-api";
+import type { DuckDBMaterializedResult, DuckDBPreparedStatement } from "@duckdb/node-api";
 import { VARCHAR } from "@duckdb/node-api";
 import type { Session } from "../catalog/session.ts";
 import type { Bind } from "../sql/analysis.ts";
@@ -16,7 +16,11 @@ export interface Values {
 export const NO_VALUES: Values = { binds: [], parameters: new Map(), now: 0 };
 
 /** Runs one lowered SQL text. Rejects with BigQueryError. */
-export async function runLowered(session: Session, sql: string, values: Values): Promise<DuckDBResult> {
+export async function runLowered(
+  session: Session,
+  sql: string,
+  values: Values,
+): Promise<DuckDBMaterializedResult> {
   try {
     return await session.execute(sql, (statement) => {
       for (const [i, bind] of values.binds.entries()) bindOne(statement, i + 1, bind, values);

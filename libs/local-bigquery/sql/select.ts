@@ -188,8 +188,8 @@ function aliasScope(scope: Scope, items: Item[], hiding: boolean): Scope {
   const merged = names.map((item) => {
     const lowerName = item.name.toLowerCase();
     const twins = names.filter((n) => n.name.toLowerCase() === lowerName && n.sql !== item.sql);
-    const column = hiding ? undefined : ownColumn(scope, item.name);
-    const clash = twins.length > 0 || (column !== undefined && column.sql !== item.sql);
+    const columns = hiding ? [] : ownColumns(scope, item.name);
+    const clash = twins.length > 0 || columns.some((column) => column.sql !== item.sql);
     return clash ? { ...item, refused: `name ${item.name}, which may mean several columns here` } : item;
   });
   return {
@@ -200,8 +200,11 @@ function aliasScope(scope: Scope, items: Item[], hiding: boolean): Scope {
   };
 }
 
-function ownColumn(scope: Scope, name: string): Column | undefined {
-  return findColumn({ ...scope, parent: undefined }, name);
+/** The FROM clause's columns of this name; more than one where it is ambiguous. */
+function ownColumns(scope: Scope, name: string): Column[] {
+  const named = (column: Column): boolean => column.name?.toLowerCase() === name.toLowerCase();
+  const merged = scope.merged.filter(named);
+  return merged.length > 0 ? merged : scope.relations.flatMap((r) => r.columns.filter(named));
 }
 
 function lowerGroupBy(analysis: Analysis, scope: Scope, items: Item[], value: unknown): string {
@@ -224,7 +227,7 @@ function groupExpr(analysis: Analysis, scope: Scope, items: Item[], key: unknown
   const [name, ...rest] = pathOf(key) ?? [];
   if (name === undefined || rest.length > 0) return lower({ analysis, scope }, key);
   const named = items.filter((i) => i.name?.toLowerCase() === name.toLowerCase());
-  const column = ownColumn(scope, name) ? lower({ analysis, scope }, key) : undefined;
+  const column = ownColumns(scope, name).length > 0 ? lower({ analysis, scope }, key) : undefined;
   const [item, other] = named;
   if (item && other && item.expr.sql !== other.expr.sql && !column)
     throw invalidQuery(
