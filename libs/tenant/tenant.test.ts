@@ -208,6 +208,7 @@ test("a key is issued, stored, and revoked for good", () => {
   );
   assert.equal(keyOf(dead, "key-9")?.phase, "DEAD");
   assert.equal(keyOf(dead, "key-9")?.encrypted, null);
+  assert.equal(keyOf(dead, "key-9")?.revocation?.command_id, "c", "who asked is answered now");
 });
 
 test("a key that was revoked before it was stored never becomes active", () => {
@@ -237,4 +238,24 @@ test("keys of unknown tenants and ids are refused by name", () => {
 
 test("once delivered, a key's ciphertext is kept no longer", () => {
   assert.equal(keyOf(delivered(onboarded()), "key-1")?.encrypted, null);
+});
+
+test("the same Idempotency-Key replaces an issued key, delivered or not", () => {
+  const idempotency = { key: "issue|k", body_hash: "h" };
+  const first = given(
+    onboarded(),
+    ...decideIssueKey(onboarded(), issue({ idempotency }), "key-9"),
+    issued("key-9"),
+    {
+      type: "KeyActivated",
+      key_id: "key-9",
+    },
+  );
+  const got = given(first, { type: "KeyDelivered", command_id: "c", key_id: "key-9" });
+  for (const tenant of [first, got]) {
+    const repeat = decideIssueKey(tenant, issue({ idempotency }), "key-10");
+    assert.deepEqual(types(repeat), ["KeyRequested", "KeyRevoked"]);
+  }
+  const other = issue({ idempotency: { ...idempotency, body_hash: "other" } });
+  assert.deepEqual(reason(decideIssueKey(got, other, "key-10")), ["422 idempotency-key-reused"]);
 });

@@ -1,6 +1,6 @@
 import { type AdminCaller, requireScope, requireTenant, type Scope, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency } from "../commands.ts";
-import { ApiProblem, invalidField, unavailable } from "../problem.ts";
+import { invalidField, unavailable } from "../problem.ts";
 import type { KnownKey } from "../views/keys.ts";
 import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
 import { requireKnownTenant } from "./customers.ts";
@@ -54,7 +54,7 @@ export async function issueKey(
   head: RequestHead,
 ): Promise<KeyAnswer<IssuedKey>> {
   requireTenant(caller, tenantId);
-  requireManager(caller, request.scopes);
+  requireManager(caller);
   const tenant = requireKnownTenant(context, caller, tenantId);
   const expires = request.expires_at === null ? null : Date.parse(request.expires_at);
   if (expires !== null && expires <= context.deps.clock.now()) {
@@ -96,10 +96,8 @@ export async function revokeKey(
   head: RequestHead,
 ): Promise<void> {
   requireTenant(caller, tenantId);
-  requireManager(caller, []);
+  requireManager(caller);
   requireKnownTenant(context, caller, tenantId);
-  const known = context.keys.get(keyId);
-  if (known?.record.tenant_id === tenantId.toLowerCase()) requireManager(caller, known.record.scopes);
   await context.replies.ask({
     type: "RevokeApiKey",
     meta: commandMeta(context.deps, tenantId, head.traceparent),
@@ -113,17 +111,9 @@ export async function revokeKey(
   );
 }
 
-/** A tenant's key manages keys of its own scopes at most, unless it bears `admin`; one that can only read, none. */
-function requireManager(caller: AdminCaller | TenantCaller, scopes: readonly string[]): void {
-  if (caller.kind === "admin") return;
-  requireScope(caller, "run", "admin");
-  const beyond = scopes.filter((scope) => !caller.scopes.includes(scope));
-  if (beyond.length === 0 || caller.scopes.includes("admin")) return;
-  throw new ApiProblem(
-    403,
-    "insufficient-scope",
-    `This API key lacks the scope ${beyond.join(", ")}, so it cannot manage keys that have it: use one with the scope admin.`,
-  );
+/** Keys are managed by the platform's admin, and by the tenant's keys of the scope `admin`: its first key has it. */
+function requireManager(caller: AdminCaller | TenantCaller): void {
+  if (caller.kind === "tenant") requireScope(caller, "admin");
 }
 
 function listed({ record, revokedAt }: KnownKey, now: number): ListedKey {

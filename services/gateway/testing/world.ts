@@ -187,7 +187,11 @@ async function ask(url: string, init?: RequestInit): Promise<Answer> {
 async function addKey(
   bus: Bus,
   tenantName: string,
-  { keyId = systemRandom.uuid(), scopes = ["run", "read"], expiresAt }: Parameters<World["addKey"]>[1] = {},
+  {
+    keyId = systemRandom.uuid(),
+    scopes = ["run", "read", "admin"],
+    expiresAt,
+  }: Parameters<World["addKey"]>[1] = {},
 ): Promise<string> {
   const apiKey = newApiKey(tenantName, systemRandom);
   const value = encode({
