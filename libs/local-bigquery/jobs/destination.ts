@@ -88,7 +88,7 @@ export async function unstage(transaction: Transaction, table: Table, staged: st
 }
 
 /** The table to insert into, emptied, made or checked as the dispositions say. */
-async function readyTable(
+export async function readyTable(
   transaction: Transaction,
   destination: Destination,
   fields: Field[],

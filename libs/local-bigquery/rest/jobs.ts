@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { BigQueryError, notImplemented } from "../errors.ts";
 import { type QueryConfiguration, readQuery } from "../jobs/configuration.ts";
 import { describe, deserialise, type Job, jobKey } from "../jobs/job.ts";
+import type { Work } from "../jobs/jobs.ts";
+import { loadWork } from "../jobs/load-job.ts";
 import { dryRun } from "../jobs/query-job.ts";
 import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
 import { integer, makeToken, ok, type Reply, type Request, readToken } from "./http.ts";
@@ -18,14 +20,33 @@ export function locationOf(service: Service, project: string, asked: unknown, qu
 }
 
 /** POST /jobs. */
-export async function insertJob(service: Service, request: Request): Promise<Reply> {
-  const body = request.json();
+export function insertJob(service: Service, request: Request): Promise<Reply> {
   const { project = "" } = request.params;
+  return insertJobWith(service, project, request.json(), undefined);
+}
+
+/** Starts a job; `data` is what was uploaded with it. */
+export async function insertJobWith(
+  service: Service,
+  project: string,
+  body: JsonObject,
+  data: Buffer | undefined,
+): Promise<Reply> {
   const configuration = objectOr(body.configuration);
   const given = objectOr(body.jobReference);
   const id = stringOr(given.jobId, "") || undefined;
   const location = locationOf(service, project, given.location, objectOr(configuration.query));
-  if (isObject(configuration.query)) return insertQuery(service, { project, id, location, configuration });
+  const asked: Asked = { project, id, location, configuration };
+  if (isObject(configuration.query)) return insertQuery(service, asked);
+  if (isObject(configuration.load) && data !== undefined) {
+    const work = loadWork(service.engine, project, configuration.load, data);
+    return startAndDescribe(
+      service,
+      { ...asked, configuration: { ...configuration, jobType: "LOAD" } },
+      undefined,
+      work,
+    );
+  }
   const kind = ["load", "copy", "extract"].find((k) => isObject(configuration[k]));
   if (kind) throw notImplemented(`${kind} jobs`);
   throw new BigQueryError("required", "Required parameter is missing: configuration");
@@ -39,22 +60,28 @@ export interface Asked {
 }
 
 async function insertQuery(service: Service, asked: Asked): Promise<Reply> {
-  const { project, location } = asked;
+  const { project } = asked;
   const query = readQuery(project, objectOr(asked.configuration.query), asked.configuration.jobTimeoutMs);
   if (asked.configuration.dryRun === true) return ok(await describeDryRun(service, asked, query));
+  const configuration = fullConfiguration(asked.configuration);
+  return startAndDescribe(service, { ...asked, configuration }, query.timeoutMs, service.engine.work(query));
+}
+
+async function startAndDescribe(
+  service: Service,
+  asked: Asked,
+  timeoutMs: number | undefined,
+  work: Work,
+): Promise<Reply> {
+  const { id, ...given } = asked;
+  const made = { ...given, id: id ?? `job_${randomUUID()}` };
   const job = await service.jobs.start(
-    {
-      project,
-      id: asked.id ?? `job_${randomUUID()}`,
-      origin: asked.id === undefined ? "server" : "client",
-      location,
-      configuration: fullConfiguration(asked.configuration),
-    },
-    query.timeoutMs,
-    service.engine.work(query),
+    { ...made, origin: id === undefined ? "server" : "client" },
+    timeoutMs,
+    work,
   );
-  const current = await service.jobs.wait(project, job.id, INSERT_WAIT);
-  await service.jobs.acknowledge(project, job.id);
+  const current = await service.jobs.wait(job.project, job.id, INSERT_WAIT);
+  await service.jobs.acknowledge(job.project, job.id);
   // As the service does, tell of a failure only when asked: the client takes one in this answer for a refused request.
   return ok(describe(current.error ? { ...current, state: "RUNNING", error: undefined } : current));
 }

@@ -3,10 +3,12 @@ import type { AddressInfo } from "node:net";
 import { notFound, notImplemented } from "../errors.ts";
 import { deleteDataset, getDataset, insertDataset, listDatasets, updateDataset } from "./datasets.ts";
 import { errorReply, jsonOf, MAX_BODY, ok, type Reply, type Request, readBody, send } from "./http.ts";
+import { InsertAll } from "./insert-all.ts";
 import { cancelJob, getJob, insertJob, listJobs } from "./jobs.ts";
 import { getQueryResults, postQuery } from "./queries.ts";
 import type { Service } from "./service.ts";
 import { deleteTable, getTable, insertTable, listRows, listTables, updateTable } from "./tables.ts";
+import { MAX_UPLOAD, Uploads } from "./upload.ts";
 
 type Handler = (request: Request) => Reply | Promise<Reply>;
 
@@ -20,6 +22,8 @@ interface Route {
 /** Every route, below /bigquery/v2. */
 function routesOf(service: Service): Route[] {
   const { store } = service;
+  const uploads = new Uploads(service);
+  const insertAll = new InsertAll(service);
   const routes: [string, string, Handler][] = [
     ["GET", "/projects/:project/datasets", (r) => listDatasets(store, r)],
     ["POST", "/projects/:project/datasets", (r) => insertDataset(store, r)],
@@ -40,23 +44,31 @@ function routesOf(service: Service): Route[] {
     ["POST", "/projects/:project/jobs/:job/cancel", (r) => cancelJob(service, r)],
     ["POST", "/projects/:project/queries", (r) => postQuery(service, r)],
     ["GET", "/projects/:project/queries/:job", (r) => getQueryResults(service, r)],
+    ["POST", "/projects/:project/datasets/:dataset/tables/:table/insertAll", (r) => insertAll.insert(r)],
+    ["POST", "/upload/projects/:project/jobs", (r) => uploads.start(r)],
+    ["PUT", "/upload/projects/:project/jobs", (r) => uploads.put(r)],
     ["GET", "/projects", () => ok({ kind: "bigquery#projectList", projects: [], totalItems: 0 })],
   ];
   return routes.map(([method, path, handle]) => ({ method, parts: path.split("/").slice(1), handle }));
 }
 
 const BASE = /^\/bigquery\/v2\/?/;
+const UPLOAD_BASE = "/upload/bigquery/v2/";
 
 /** Parts of the service's API that this endpoint does not have. */
 const UNSERVED =
-  /routines|models|rowAccessPolicies|insertAll|getIamPolicy|setIamPolicy|testIamPermissions|serviceAccount|:undelete|upload/;
+  /routines|models|rowAccessPolicies|getIamPolicy|setIamPolicy|testIamPermissions|serviceAccount|:undelete/;
 
 function matchRoute(
   routes: Route[],
   method: string,
   path: string,
 ): { handle: Handler; params: Record<string, string> } {
-  const parts = path.replace(BASE, "").split("/");
+  // Uploads are routes of their own: /upload/projects/...
+  const below = path.startsWith(UPLOAD_BASE)
+    ? `upload/${path.slice(UPLOAD_BASE.length)}`
+    : path.replace(BASE, "");
+  const parts = below.split("/");
   for (const route of routes) {
     if (route.method !== method || route.parts.length !== parts.length) continue;
     const params: Record<string, string> = {};
@@ -113,7 +125,8 @@ async function handle(
   let reply: Reply;
   try {
     const url = new URL(incoming.url ?? "/", "http://local");
-    const body = await readBody(incoming, MAX_BODY);
+    const isUpload = url.pathname.startsWith(UPLOAD_BASE);
+    const body = await readBody(incoming, isUpload ? MAX_UPLOAD : MAX_BODY);
     const method = incoming.method ?? "GET";
     const found = matchRoute(routes, method, url.pathname);
     reply = await found.handle({

@@ -72,7 +72,12 @@ export function parameter(analysis: Analysis, name: string, node: unknown): Expr
 /** A bound value as its type: see params.ts for what is bound. */
 function parameterSql(bound: string, type: Type): string {
   if (type.kind !== "ARRAY" && type.kind !== "STRUCT") return `CAST(${bound} AS ${duckType(type)})`;
-  const read = `from_json(CAST(${bound} AS VARCHAR), ${quote(JSON.stringify(jsonShape(type)))})`;
+  return fromJson(bound, type);
+}
+
+/** JSON text as a value of an ARRAY or STRUCT type: fields by position, BYTES as base64, other scalars as text. */
+export function fromJson(text: string, type: Type): string {
+  const read = `from_json(CAST(${text} AS VARCHAR), ${quote(JSON.stringify(jsonShape(type)))})`;
   const decoded = mapValue(read, type, (sql, t) => (t.kind === "BYTES" ? `from_base64(${sql})` : sql));
   return `CAST(${decoded} AS ${duckType(type)})`;
 }

@@ -1,0 +1,146 @@
+import { type Field, readFields } from "../catalog/schema.ts";
+import { BigQueryError, invalid, notImplemented } from "../errors.ts";
+import { isObject, type JsonObject, numberOf, objectOr, parseJson, stringOr } from "../json.ts";
+import { readDestination } from "./configuration.ts";
+import { readCsv } from "./csv.ts";
+import { type Destination, readyTable } from "./destination.ts";
+import { insertRows } from "./insert-rows.ts";
+import type { Outcome, Work } from "./jobs.ts";
+import type { QueryEngine } from "./query-work.ts";
+import { RowError, rowToStored } from "./row-values.ts";
+
+interface Load {
+  destination: Destination;
+  fields: Field[] | undefined;
+  format: "CSV" | "NEWLINE_DELIMITED_JSON";
+  options: JsonObject;
+}
+
+const REFUSED = [
+  "sourceUris",
+  "autodetect",
+  "schemaUpdateOptions",
+  "rangePartitioning",
+  "hivePartitioningOptions",
+];
+
+function readLoad(project: string, options: JsonObject): Load {
+  for (const name of REFUSED) {
+    const value = options[name];
+    if (value === true || (Array.isArray(value) && value.length > 0) || isObject(value))
+      throw notImplemented(`load option ${name}`);
+  }
+  const format = stringOr(options.sourceFormat, "CSV");
+  if (format !== "CSV" && format !== "NEWLINE_DELIMITED_JSON") throw notImplemented(`sourceFormat ${format}`);
+  const destination = readDestination(project, options, "WRITE_APPEND");
+  if (!destination) throw new BigQueryError("required", "Required parameter is missing: destinationTable");
+  const schema = objectOr(options.schema).fields;
+  return { destination, fields: schema === undefined ? undefined : readFields(schema), format, options };
+}
+
+/** The work of a load job on uploaded data: all rows or none. */
+export function loadWork(
+  { store, sizes }: QueryEngine,
+  project: string,
+  options: JsonObject,
+  data: Buffer,
+): Work {
+  const load = readLoad(project, options);
+  return (running) =>
+    store.write(async (transaction): Promise<Outcome> => {
+      const { destination } = load;
+      const existing = transaction.catalog.findTable(destination.name);
+      const fields = load.fields ?? existing?.fields;
+      if (!fields) throw invalid("No schema specified on job or table.");
+      const table = await readyTable(transaction, destination, fields, () => store.creationTime());
+      const { rows, bad } = readRows(load, table.fields, fields, data);
+      await insertRows(transaction, table, rows);
+      sizes.forgetAll();
+      const statistics = {
+        load: {
+          inputFiles: "1",
+          inputFileBytes: String(data.length),
+          outputRows: String(rows.length),
+          outputBytes: String(data.length),
+          badRecords: String(bad),
+        },
+      };
+      await running.record(transaction, statistics);
+      return { statistics, result: undefined };
+    });
+}
+
+function readRows(
+  load: Load,
+  stored: Field[],
+  given: Field[],
+  data: Buffer,
+): { rows: JsonObject[]; bad: number } {
+  const allowed = numberOf(load.options.maxBadRecords) ?? 0;
+  const options = { ignoreUnknown: load.options.ignoreUnknownValues === true };
+  const rows: JsonObject[] = [];
+  let bad = 0;
+  let number = 0;
+  for (const read of records(load, given, data)) {
+    number++;
+    try {
+      rows.push(rowToStored(stored, read(), options));
+    } catch (error) {
+      if (!(error instanceof RowError)) throw error;
+      bad++;
+      if (bad > allowed)
+        throw invalid(
+          `Error while reading data, error message: Row ${number}, field ${error.field}: ${error.message}`,
+        );
+    }
+  }
+  return { rows, bad };
+}
+
+/** The records of the data; reading one may throw RowError. */
+function records(load: Load, fields: Field[], data: Buffer): Iterable<() => JsonObject> {
+  return load.format === "CSV" ? csvRecords(load.options, fields, data) : jsonRecords(data);
+}
+
+function* jsonRecords(data: Buffer): Generator<() => JsonObject> {
+  for (const line of data.toString("utf8").split("\n")) {
+    if (line.trim() === "") continue;
+    yield () => {
+      const value = parseJson(line);
+      if (!isObject(value)) throw new RowError("", "JSON parsing error: the line is not a JSON object");
+      return value;
+    };
+  }
+}
+
+function* csvRecords(options: JsonObject, fields: Field[], data: Buffer): Generator<() => JsonObject> {
+  const format = {
+    delimiter: stringOr(options.fieldDelimiter, ",") || ",",
+    quote: stringOr(options.quote, '"'),
+    nullMarker: stringOr(options.nullMarker, ""),
+    quotedNewlines: options.allowQuotedNewlines === true,
+  };
+  const encoding = stringOr(options.encoding, "UTF-8");
+  if (encoding !== "UTF-8") throw notImplemented(`encoding ${encoding}`);
+  let skip = numberOf(options.skipLeadingRows) ?? 0;
+  const nested = fields.find((f) => f.fields || f.mode === "REPEATED");
+  if (nested) throw invalid(`CSV cannot hold the nested or repeated field ${nested.name}`);
+  try {
+    for (const cells of readCsv(data.toString("utf8"), format)) {
+      if (skip-- > 0) continue;
+      yield () => {
+        const missing = cells.length < fields.length && options.allowJaggedRows !== true;
+        if (missing || (cells.length > fields.length && options.ignoreUnknownValues !== true))
+          throw new RowError(
+            "",
+            `${missing ? "Too few" : "Too many"} values in row: ${cells.length} of ${fields.length}`,
+          );
+        return Object.fromEntries(fields.map((f, i) => [f.name, cells[i] ?? null]));
+      };
+    }
+  } catch (error) {
+    if (error instanceof Error && !(error instanceof BigQueryError) && !(error instanceof RowError))
+      throw invalid(`Error while reading data, error message: ${error.message}`);
+    throw error;
+  }
+}
