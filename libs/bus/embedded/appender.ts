@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "@convergence/runtime/clock.ts";
 import { type BusRecord, BusUnavailable, type Headers, type Offset } from "../port.ts";
+import type { Disk } from "./disk.ts";
 import type { PartitionLog } from "./log.ts";
 import type { Dispatcher } from "./reader.ts";
 import type { Position, Store } from "./store.ts";
@@ -12,6 +13,12 @@ export interface Addressed {
   headers: Headers;
 }
 
+/** What is stored, to be published. */
+interface Stored {
+  settled: { append: PendingAppend; offsets: Offset[] }[];
+  batches: [PartitionLog, BusRecord[]][];
+}
+
 interface PendingAppend {
   records: readonly Addressed[];
   resolve(offsets: Offset[]): void;
@@ -19,8 +26,9 @@ interface PendingAppend {
 }
 
 /**
- * Group commit: all that is asked to be appended within one turn of the event loop shares one transaction, so one
- * write to the disk. Committed offsets ride along.
+ * Group commit: all that is asked to be appended within one turn of the event loop shares one transaction. Committed
+ * offsets ride along. What must survive a power cut is answered and shown once the disk has it, which is waited for
+ * off the event loop; transactions that gather meanwhile share the next wait.
  */
 export class Appender {
   readonly #store: Store;
@@ -29,6 +37,8 @@ export class Appender {
   readonly #defer: (run: () => void) => void;
   readonly #observe: (log: PartitionLog) => void;
   #pending: PendingAppend[] = [];
+  /** Stored, and waiting for the disk, in order. */
+  readonly #unsynced: Stored[] = [];
   #positions = new Map<string, Position>();
   #scheduled = false;
   #retry: Timer | undefined;
@@ -87,16 +97,26 @@ export class Appender {
       this.#store.write(
         [...batches].map(([log, batch]) => ({ place: log.place, batch })),
         positions.values(),
-        // A committed offset that is lost is a record read again.
-        [...batches.keys()].some((log) => log.waitForDisk),
       );
     } catch (error) {
       this.#refused(appends, positions, error);
       return;
     }
-    appends.forEach((append, i) => {
-      append.resolve(offsets[i] ?? []);
-    });
+    for (const [log, batch] of batches) log.next += batch.length;
+    const settled = appends.map((append, i) => ({ append, offsets: offsets[i] ?? [] }));
+    const { disk } = this.#store;
+    const waits = ({ waitForDisk }: PartitionLog) => disk !== null && waitForDisk;
+    const [late, now] = partition([...batches], ([log]) => waits(log));
+    const [unsynced, done] = partition(settled, ({ append }) => append.records.some(({ log }) => waits(log)));
+    this.#publish({ settled: done, batches: now });
+    if (disk !== null && unsynced.length > 0)
+      this.#publishOnceSynced(disk, { settled: unsynced, batches: late });
+  }
+
+  /** Answers appends and lets readers see their records. */
+  #publish({ settled, batches }: Stored): void {
+    for (const { append, offsets } of settled) append.resolve(offsets);
+    if (batches.length === 0) return;
     this.#dispatcher.deliver(() => {
       for (const [log, batch] of batches) {
         log.stored(batch);
@@ -105,11 +125,36 @@ export class Appender {
     });
   }
 
+  #publishOnceSynced(disk: Disk, stored: Stored): void {
+    this.#unsynced.push(stored);
+    disk.synced().then(
+      () => {
+        // Gone where `close` has published it already.
+        if (this.#unsynced[0] === stored) this.#unsynced.shift();
+        else return;
+        this.#publish(stored);
+      },
+      (error: unknown) => this.#broken(error),
+    );
+  }
+
+  /** A disk that refused once may have lost anything: nothing is taken any more, and nothing unsure is shown. */
+  #broken(error: unknown): void {
+    this.#closed = true;
+    const unavailable = new BusUnavailable("the bus file's disk refused a sync: restart", { cause: error });
+    for (const { settled } of this.#unsynced.splice(0))
+      for (const { append } of settled) append.reject(unavailable);
+    for (const { reject } of this.#pending.splice(0)) reject(unavailable);
+  }
+
   /** Writes what waits and takes nothing more. */
   close(): void {
     this.#closed = true;
     this.#retry?.clear();
     this.flush();
+    if (this.#unsynced.length === 0) return;
+    this.#store.disk?.syncNow();
+    for (const stored of this.#unsynced.splice(0)) this.#publish(stored);
   }
 
   #schedule(): void {
@@ -127,7 +172,7 @@ export class Appender {
       records.map(({ log, key, value, headers }) => {
         const batch = batches.get(log) ?? [];
         if (batch.length === 0) batches.set(log, batch);
-        const offset = log.end + batch.length;
+        const offset = log.next + batch.length;
         batch.push({ topic: log.topic, partition: log.partition, offset, key, value, headers, time });
         return offset;
       }),
@@ -145,4 +190,10 @@ export class Appender {
     this.#retry?.clear();
     this.#retry = this.#clock.after(1_000, () => this.#schedule());
   }
+}
+
+function partition<T>(items: readonly T[], first: (item: T) => boolean): [T[], T[]] {
+  const groups: [T[], T[]] = [[], []];
+  for (const item of items) groups[first(item) ? 0 : 1].push(item);
+  return groups;
 }

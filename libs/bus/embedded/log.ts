@@ -7,8 +7,10 @@ export class PartitionLog {
   readonly place: Place;
   /** No record below it is stored. */
   low: Offset;
-  /** The offset that the next record gets. */
+  /** Behind the last record that readers may see (Kafka's high watermark). */
   end: Offset;
+  /** The offset that the next record gets: records from `end` to here are stored, and wait for the disk. */
+  next: Offset;
   readonly cursors = new Set<Cursor>();
   readonly #store: Store;
 
@@ -21,6 +23,7 @@ export class PartitionLog {
     this.place = place;
     this.low = low;
     this.end = end;
+    this.next = end;
   }
 
   get topic(): string {
@@ -40,7 +43,7 @@ export class PartitionLog {
     return this.#store.lastBefore(this.place, Math.min(at, this.end));
   }
 
-  /** Takes note of records that were just stored: readers that stand at the end get them from memory. */
+  /** Takes note of records that are stored for good: readers that stand at the end get them from memory. */
   stored(batch: readonly BusRecord[]): void {
     this.end += batch.length;
     for (const cursor of this.cursors) cursor.offer(batch);

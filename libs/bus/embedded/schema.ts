@@ -30,14 +30,15 @@ const TABLES = `
  * Opens the file, locks it for this process, and makes or checks its tables.
  * The lock is the operating system's on the file, so it ends with the process, however that ends.
  */
-export function prepareFile(file: string, synchronous: "full" | "normal"): DatabaseSync {
+export function prepareFile(file: string): DatabaseSync {
   const db = openDatabase(file);
   try {
     db.exec("PRAGMA locking_mode = EXCLUSIVE");
     db.exec("PRAGMA journal_mode = WAL");
     // Copying the write-ahead log into the file stalls appends: rarely (each 16 MB) rather than often.
     db.exec("PRAGMA wal_autocheckpoint = 4000");
-    db.exec(`PRAGMA synchronous = ${synchronous === "full" ? "FULL" : "NORMAL"}`);
+    // A commit does not wait for the disk; what must, waits outside of SQLite (disk.ts).
+    db.exec("PRAGMA synchronous = NORMAL");
     db.exec("BEGIN EXCLUSIVE");
     checkOrCreate(db, file);
     db.exec("COMMIT");

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { BusRecord, Headers, Offset, Partition } from "../port.ts";
+import { Disk } from "./disk.ts";
 import { BusFileError } from "./errors.ts";
 import { asNumber, asText, asTextOrNull, asValue } from "./row.ts";
 import { prepareFile } from "./schema.ts";
@@ -42,9 +43,8 @@ export interface RecordHead {
 /** The SQLite file (or ":memory:"): records, committed offsets, low marks. All calls are synchronous. */
 export class Store {
   readonly #db: DatabaseSync;
-  readonly #mayWait: boolean;
-  /** Whether a commit waits for the disk now. */
-  #waits: boolean;
+  /** To wait for the disk by; null where nothing waits for it: in memory, or synchronous "normal". */
+  readonly disk: Disk | null;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #insert: StatementSync;
@@ -57,9 +57,8 @@ export class Store {
 
   /** @throws BusFileError when the file is in use, not ours, of a newer version or cannot be opened. */
   constructor(file: string, synchronous: "full" | "normal") {
-    this.#db = prepareFile(file, synchronous);
-    this.#mayWait = synchronous === "full";
-    this.#waits = this.#mayWait;
+    this.#db = prepareFile(file);
+    this.disk = synchronous === "full" && file !== ":memory:" ? new Disk(file) : null;
     const range = "FROM records WHERE id >= ? AND id < ?";
     this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
     this.#commit = this.#db.prepare("COMMIT");
@@ -85,15 +84,13 @@ export class Store {
   }
 
   /**
-   * Stores records and committed offsets in one transaction: all of it, or nothing. Safe from a power cut when it
-   * returns if `waitForDisk`; else as soon as a later write has waited. Safe from a killed process either way.
+   * Stores records and committed offsets in one transaction: all of it, or nothing. Safe from a killed process when it
+   * returns; from a power cut once `disk` has synced.
    */
   write(
     records: Iterable<{ place: Place; batch: readonly BusRecord[] }>,
     positions: Iterable<Position>,
-    waitForDisk: boolean,
   ): void {
-    this.#setWaits(waitForDisk && this.#mayWait);
     this.transaction(() => {
       for (const { place, batch } of records) {
         const base = place.id * OFFSETS_PER_PARTITION;
@@ -102,12 +99,6 @@ export class Store {
       }
       for (const p of positions) this.#position.run(p.group, p.topic, p.partition, p.offset, p.note);
     });
-  }
-
-  #setWaits(waits: boolean): void {
-    if (waits === this.#waits) return;
-    this.#db.exec(`PRAGMA synchronous = ${waits ? "FULL" : "NORMAL"}`);
-    this.#waits = waits;
   }
 
   /** Runs `body` in a transaction of its own. */
@@ -180,6 +171,7 @@ export class Store {
   close(): void {
     if (!this.#db.isOpen) return;
     try {
+      this.disk?.close();
       this.#db.close();
     } catch (error) {
       throw new BusFileError("closing the bus file failed", "Check the disk.", error);
