@@ -127,15 +127,11 @@ export class Appender {
 
   #publishOnceSynced(disk: Disk, stored: Stored): void {
     this.#unsynced.push(stored);
-    disk.synced().then(
-      () => {
-        // Gone where `close` has published it already.
-        if (this.#unsynced[0] === stored) this.#unsynced.shift();
-        else return;
-        this.#publish(stored);
-      },
-      (error: unknown) => this.#broken(error),
-    );
+    disk.synced((error) => {
+      if (error !== null) this.#broken(error);
+      // Published already where `close` has waited for the disk itself.
+      else if (this.#unsynced[0] === stored) this.#publish(this.#unsynced.shift() ?? stored);
+    });
   }
 
   /** A disk that refused once may have lost anything: nothing is taken any more, and nothing unsure is shown. */
