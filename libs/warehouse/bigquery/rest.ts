@@ -39,7 +39,7 @@ export function call<T extends object>(connection: Connection, request: Call): P
         method: request.method,
         uri: request.path,
         qs: { ...request.query },
-        ...(request.body === undefined ? {} : { json: request.body }),
+        ...bodyOf(request),
       },
       (error, answer) => {
         timer.clear();
@@ -48,6 +48,13 @@ export function call<T extends object>(connection: Connection, request: Call): P
       },
     );
   });
+}
+
+/** As text: the client searches an object's every member for a placeholder, which takes long with thousands of rows. */
+function bodyOf({ body }: Call): { body?: string; headers?: Record<string, string> } {
+  return body === undefined
+    ? {}
+    : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
 }
 
 /** The call's answer, or null where BigQuery says that there is no such thing. */
