@@ -3,7 +3,6 @@ import { openEmbeddedBus } from "@convergence/bus";
 import { topicSpecs } from "@convergence/contracts";
 import { gatewayMetrics, httpApp, openGateway, serve } from "@convergence/gateway";
 import { hpkeSealing, localKeyRing } from "@convergence/keys";
-import { startLocalBigQuery } from "@convergence/local-bigquery";
 import { loadCatalogue, loadTableShapes } from "@convergence/pipeline";
 import { startPipelineService } from "@convergence/pipeline-service";
 import {
@@ -12,7 +11,6 @@ import {
   type Logger,
   metrics,
   openDataDir,
-  StartError,
   systemClock,
   systemRandom,
 } from "@convergence/runtime";
@@ -20,6 +18,7 @@ import { startStepRunner } from "@convergence/step-runner";
 import { startTenantService } from "@convergence/tenant-service";
 import { bigQueryWarehouse } from "@convergence/warehouse";
 import { adminKey } from "./admin-key.ts";
+import { startLocalBigQueryThread } from "./local-bigquery.ts";
 
 /** Partitions of every topic of the embedded bus: one process owns them all, so a few suffice. */
 const PARTITIONS = 4;
@@ -71,19 +70,12 @@ export async function startEmbedded(
   const bigQuery = await parts.start(
     "local BigQuery",
     () =>
-      startLocalBigQuery({
+      startLocalBigQueryThread({
         host: config.HOST,
         port: config.LOCAL_BIGQUERY_PORT,
         project: config.GCP_PROJECT_ID,
         file: inDataDir("bigquery.duckdb"),
-      }).catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
-        throw new StartError(
-          `the local BigQuery cannot start: ${why}`,
-          "Free what is in use, or set LOCAL_BIGQUERY_PORT or CONVERGENCE_DATA_DIR.",
-          error,
-        );
-      }),
+      }).then(exitOnFailure(log)),
     (server) => server.close(),
   );
   const bus = await parts.start(
