@@ -17,7 +17,7 @@ const root = path.dirname(import.meta.dirname);
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { billing: { type: "string" } } });
-  const config = readConfig({ LOG_LEVEL: "warn", ...process.env });
+  const config = readConfig(process.env);
   const logOf = (service: string) => logger({ level: config.LOG_LEVEL, service });
   const parts = lifecycle(logOf("demo"));
   const host = config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST;

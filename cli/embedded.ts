@@ -11,6 +11,7 @@ import {
   type Logger,
   metrics,
   openDataDir,
+  processMetrics,
   systemClock,
   systemRandom,
 } from "@convergence/runtime";
@@ -33,6 +34,8 @@ const FLUSH_MS = 500;
 export interface Embedded {
   gatewayUrl: string;
   bigQueryUrl: string;
+  /** The project of all datasets. */
+  project: string;
   dataDir: string;
   /** The file that holds the admin key; null where ADMIN_API_KEY gave it. */
   adminKeyFile: string | null;
@@ -53,6 +56,7 @@ export async function startEmbedded(
   const clock = systemClock;
   const random = systemRandom;
   const registry = metrics();
+  processMetrics(registry, version);
   const dataDir = await parts.start(
     "data folder",
     () => openDataDir(config.CONVERGENCE_DATA_DIR, random),
@@ -158,7 +162,8 @@ export async function startEmbedded(
   );
   const app = httpApp(gateway, {
     adminKey: admin.key,
-    openOnboarding: isLoopback(config.HOST),
+    // Who gave an admin key may have put the gateway behind a proxy, whose requests all come from this machine.
+    openOnboarding: isLoopback(config.HOST) && config.ADMIN_API_KEY === undefined,
     clock,
     random,
     log: gatewayLog,
@@ -175,6 +180,7 @@ export async function startEmbedded(
   return {
     gatewayUrl: `http://${urlHost(config.HOST)}:${http.port}`,
     bigQueryUrl: bigQuery.url,
+    project: config.GCP_PROJECT_ID,
     dataDir: dataDir.path,
     adminKeyFile: admin.file,
   };

@@ -12,7 +12,7 @@ const { version }: { version: string } = JSON.parse(readFileSync(path.join(root,
 
 function configuration() {
   try {
-    return readConfig({ LOG_LEVEL: "warn", ...process.env });
+    return readConfig(process.env);
   } catch (error) {
     return fatal(error, logger({ level: "error", service: "start" }));
   }

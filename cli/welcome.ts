@@ -2,7 +2,7 @@ import type { Embedded } from "./embedded.ts";
 
 /** What `npm start` prints once all is up: what runs where, and the lines to try. */
 export function welcome(
-  { gatewayUrl, bigQueryUrl, dataDir, adminKeyFile }: Embedded,
+  { gatewayUrl, bigQueryUrl, dataDir, adminKeyFile, project }: Embedded,
   version: string,
 ): string {
   const admin = adminKeyFile === null ? "ADMIN_API_KEY" : adminKeyFile;
@@ -10,7 +10,7 @@ export function welcome(
 Convergence ${version} is ready. Ctrl-C ends it; everything is kept.
 
   gateway         ${gatewayUrl}            (API description: ${gatewayUrl}/docs)
-  local BigQuery  ${bigQueryUrl}   (any BigQuery client, any project id)
+  local BigQuery  ${bigQueryUrl}   (any BigQuery client; project ${project})
   data            ${dataDir}
   admin key       ${admin}
   metrics         ${gatewayUrl}/metrics    health ${gatewayUrl}/health

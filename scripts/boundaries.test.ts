@@ -13,6 +13,11 @@ const PURE: Record<string, string[]> = {
   tenant: ["contracts"],
 };
 
+/** Tests and what serves them alone may import what they like. */
+function isProduct(file: string): boolean {
+  return !/(\.test|test-kit|contract-suite)\.ts$|\/(testing|contract)\//.test(file);
+}
+
 interface Import {
   file: string;
   target: string;
@@ -69,7 +74,7 @@ test("workspaces are imported by name, never by a path into another folder", () 
 
 test("the pure libraries import nothing of bus, warehouse or runtime", () => {
   for (const [lib, allowed] of Object.entries(PURE)) {
-    const product = imports(`libs/${lib}`).filter(({ file }) => !file.endsWith(".test.ts"));
+    const product = imports(`libs/${lib}`).filter(({ file }) => isProduct(file));
     const wrong = product.filter(({ target }) => target !== lib && !allowed.includes(target));
     assert.deepEqual(wrong, [], lib);
   }
@@ -85,7 +90,7 @@ test("each workspace declares the packages that it imports", () => {
       readFileSync(path.join(root, folder, "package.json"), "utf8"),
     );
     const declared = new Set(Object.keys(manifest.dependencies ?? {}));
-    const files = globSync(`${folder}/**/*.ts`, { cwd: root }).filter((file) => !file.endsWith(".test.ts"));
+    const files = globSync(`${folder}/**/*.ts`, { cwd: root }).filter((file) => isProduct(file));
     for (const file of files) {
       for (const [, specifier] of readFileSync(path.join(root, file), "utf8").matchAll(
         /from "([^".][^"]*)"/g,

@@ -26,21 +26,19 @@ test("without any variable the embedded mode's defaults hold", () => {
     PLATFORM_DATASET: "convergence_platform",
     RUNNER_SLOTS: 16,
     EMBEDDED_BUS_SYNCHRONOUS: "full",
-    LOG_LEVEL: "info",
+    LOG_LEVEL: "warn",
   });
 });
 
 test("variables are read, an empty one is unset, foreign ones are left alone", () => {
   const config = readConfig({
     PORT: "0",
-    OPERATOR_PORT: "9100",
     LOG_LEVEL: "",
     ADMIN_API_KEY: "k".repeat(16),
     X: "y",
   });
   assert.equal(config.PORT, 0);
-  assert.equal(config.OPERATOR_PORT, 9100);
-  assert.equal(config.LOG_LEVEL, "info");
+  assert.equal(config.LOG_LEVEL, "warn");
   assert.equal(config.ADMIN_API_KEY, "k".repeat(16));
   assert.equal("X" in config, false);
 });
@@ -96,13 +94,10 @@ for (const [variable, values] of Object.entries(refused)) {
 }
 
 test("two listeners on one port are a fault, two free ones are not", () => {
-  const error = faultsOf({ PORT: "9050", OPERATOR_PORT: "9050" });
+  const error = faultsOf({ PORT: "9050" });
   assert.deepEqual(
     error.faults.map((fault) => [fault.variable, fault.expects]),
-    [
-      ["LOCAL_BIGQUERY_PORT", "another port than PORT"],
-      ["OPERATOR_PORT", "another port than PORT"],
-    ],
+    [["LOCAL_BIGQUERY_PORT", "another port than PORT"]],
   );
   assert.equal(readConfig({ PORT: "0", LOCAL_BIGQUERY_PORT: "0" }).LOCAL_BIGQUERY_PORT, 0);
 });

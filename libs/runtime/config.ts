@@ -50,17 +50,11 @@ const variables = {
     unit: "address",
     expects: "an IP address or a host name",
   }).prefault("127.0.0.1"),
-  OPERATOR_PORT: port(
-    "A second port with /health and /metrics for operators; unset: only on PORT.",
-  ).optional(),
   LOCAL_BIGQUERY_PORT: port("Where the local BigQuery listens (BigQuery's REST interface).").prefault("9050"),
   CONVERGENCE_DATA_DIR: path("Folder of all that is kept: the log, views, local BigQuery, keys.").prefault(
     ".convergence",
   ),
   CONVERGENCE_CONFIGS_DIR: path("Folder of pipeline templates and metadata schemas.").prefault("configs"),
-  CONVERGENCE_INBOX: path(
-    "Folder whose subfolder of a tenant's name that tenant's load steps may read files from; unset: none.",
-  ).optional(),
   GCP_PROJECT_ID: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, {
     description: "The Google Cloud project that holds the datasets.",
     unit: "project id",
@@ -72,7 +66,7 @@ const variables = {
     expects: "a BigQuery location such as US, EU or europe-west3",
   }).prefault("US"),
   GOOGLE_APPLICATION_CREDENTIALS: path(
-    "The service account's key file for the real BigQuery; the local one needs none.",
+    "The service account's key file for the real BigQuery. The embedded mode has a local one, which needs none.",
   ).optional(),
   PLATFORM_DATASET: text(/^[A-Za-z0-9_]{1,1024}$/, {
     description: "The platform's own dataset, with its tenants table.",
@@ -97,7 +91,7 @@ const variables = {
   LOG_LEVEL: oneOf(
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
     "The least severe log lines to print.",
-  ).prefault("info"),
+  ).prefault("warn"),
 };
 
 const configSchema = z.object(variables);
@@ -150,7 +144,7 @@ function typeFault(variable: VariableName, value: string): ConfigFault {
 }
 
 function portClashes(config: Config): ConfigFault[] {
-  const ports = ["PORT", "LOCAL_BIGQUERY_PORT", "OPERATOR_PORT"] as const;
+  const ports = ["PORT", "LOCAL_BIGQUERY_PORT"] as const;
   return ports.flatMap((name, i) => {
     const value = config[name];
     const twin = ports.slice(0, i).find((other) => config[other] === value);

@@ -97,6 +97,8 @@ export class Claiming {
   }
 
   async #deadLetter(record: BusRecord, error: unknown, done: () => void): Promise<void> {
+    const { topic, partition, offset } = record;
+    this.#deps.log.error({ topic, partition, offset, error: String(error) }, "task goes to the dead letters");
     try {
       await this.#deps.bus.dead(record, error);
       done();

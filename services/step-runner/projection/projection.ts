@@ -125,6 +125,11 @@ export class Projection {
   }
 
   async #deadLetter(record: BusRecord, error: unknown, done: Done): Promise<void> {
+    const { topic, partition, offset } = record;
+    this.#deps.log.error(
+      { topic, partition, offset, error: String(error) },
+      "event goes to the dead letters",
+    );
     try {
       await this.#deps.bus.dead(record, error);
       done(String(this.#readers.get(record.partition)?.claim ?? -1));
