@@ -1,8 +1,10 @@
-import { notFound } from "../errors.ts";
+import { notFound, notImplemented } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableView } from "../sql/analysis.ts";
+import { informationSchema } from "./information-schema.ts";
 import { checkDatasetId, duckTable, legacyName, resolvePath, type TableName } from "./names.ts";
 import { type Field, typeOfField } from "./schema.ts";
+import { wildcardTable } from "./wildcard.ts";
 
 /** A dataset as stored. Times are Unix milliseconds. */
 export interface Dataset {
@@ -84,7 +86,11 @@ export class Catalog {
 
   /** Finds the table of a path in a query; messages as a query's errors have them. */
   lookup(parts: string[], project: string, defaultDataset: string | undefined): TableView {
+    const pieces = parts.flatMap((part) => part.split("."));
+    const at = pieces.findIndex((piece) => piece.toUpperCase() === "INFORMATION_SCHEMA");
+    if (at >= 0) return this.#information(pieces.slice(0, at), pieces.slice(at + 1), project);
     const name = resolvePath(parts, project, defaultDataset);
+    if (name.table.endsWith("*")) return wildcardTable(this, name);
     const table = this.findTable(name);
     if (table) return viewOf(table);
     checkDatasetId(name.dataset);
@@ -92,6 +98,22 @@ export class Catalog {
     const place = `was not found in location ${dataset?.metadata.location ?? "US"}`;
     if (!dataset) throw notFound(`Dataset ${name.project}:${name.dataset} ${place}`);
     throw notFound(`Table ${legacyName(name)} ${place}`);
+  }
+
+  /** [project.]dataset.INFORMATION_SCHEMA.X, or [project.][region-x.]INFORMATION_SCHEMA.SCHEMATA. */
+  #information(before: string[], after: string[], project: string): TableView {
+    const [view = "", ...rest] = after;
+    if (rest.length > 0) throw notImplemented(`INFORMATION_SCHEMA.${after.join(".")}`);
+    const last = before.at(-1);
+    const isRegion =
+      last === undefined ||
+      /^region-/i.test(last) ||
+      (before.length === 1 && view.toUpperCase() === "SCHEMATA");
+    const named = before.slice(0, -1).join(".") || project;
+    if (isRegion) return informationSchema(this, view, named, undefined);
+    if (!this.findDataset(named, last))
+      throw notFound(`Dataset ${named}:${last} was not found in location US`);
+    return informationSchema(this, view, named, last);
   }
 }
 

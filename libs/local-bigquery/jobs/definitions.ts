@@ -78,7 +78,7 @@ async function runCreateTable(
   return { statementType, operation, target: name, rows };
 }
 
-function columnField(column: ColumnDef): Field {
+export function columnField(column: ColumnDef): Field {
   const field = fieldOfType(column.name, column.type, column.required);
   return column.description === undefined ? field : { ...field, description: column.description };
 }

@@ -1,6 +1,6 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { TableName } from "../catalog/names.ts";
-import { schemaJson } from "../catalog/schema.ts";
+import { type Field, fieldOfType, schemaJson } from "../catalog/schema.ts";
 import type { Session } from "../catalog/session.ts";
 import type { Store } from "../catalog/store.ts";
 import type { Transaction } from "../catalog/transaction.ts";
@@ -11,7 +11,7 @@ import { type Dml, TWICE } from "../sql/dml.ts";
 import { lowerStatement, type SelectStatement, type Statement } from "../sql/statement.ts";
 import { type Type, typeName } from "../sql/types.ts";
 import type { QueryConfiguration } from "./configuration.ts";
-import { type Defined, runDdl } from "./definitions.ts";
+import { columnField, type Defined, runDdl } from "./definitions.ts";
 import { fieldsOf, writeDestination } from "./destination.ts";
 import type { Outcome } from "./jobs.ts";
 import { encodeChunk, type Row } from "./rows.ts";
@@ -66,7 +66,7 @@ function statisticsOf(
   more: JsonObject = {},
 ): JsonObject {
   const billed = bytes === 0 ? 0 : Math.max(10 * 1024 * 1024, bytes);
-  const referenced = statement.referenced.map((t) => reference(t.name));
+  const referenced = statement.referenced.filter((t) => !t.virtual).map((t) => reference(t.name));
   const totals = {
     totalBytesProcessed: String(bytes),
     totalBytesBilled: String(billed),
@@ -100,8 +100,17 @@ export async function dryRun(store: Store, sizes: Sizes, statement: Statement): 
   const { plan } = statement;
   const bytes = await store.read((session) => sizes.bytes(session, statement.referenced));
   const facts = { statementType: typeOf(statement), bytes, statement, written: 0 };
-  const schema: JsonObject = plan.kind === "select" ? { schema: schemaJson(fieldsOf(plan)) } : {};
+  const fields = resultFields(plan);
+  const schema: JsonObject = fields ? { schema: schemaJson(fields) } : {};
   return statisticsOf(facts, schema);
+}
+
+/** The schema that a statement's result has: for DML and CREATE TABLE that of the table. */
+function resultFields(plan: Statement["plan"]): Field[] | undefined {
+  if (plan.kind === "select") return fieldsOf(plan);
+  if (plan.kind === "dml") return plan.target.columns.map((c) => fieldOfType(c.name, c.type, c.required));
+  if (plan.query) return fieldsOf(plan.query);
+  return plan.ddl.kind === "create_table" ? plan.ddl.columns?.map(columnField) : undefined;
 }
 
 function typeOf({ plan }: Statement): string {
@@ -153,7 +162,10 @@ export async function runEffect(effect: Effect, statement: Statement): Promise<O
     const counts = await runDml(transaction, plan, values);
     sizes.change(plan.target.duck, counts.growth);
     return {
-      statistics: statisticsOf({ ...facts, written: counts.all }, counts.statistics),
+      statistics: statisticsOf(
+        { ...facts, written: counts.all },
+        { ...counts.statistics, schema: schemaJson(resultFields(plan) ?? []) },
+      ),
       result: undefined,
     };
   }
@@ -190,6 +202,8 @@ function defineWith(effect: Effect, statement: Statement, values: Values): Promi
 
 function ddlOutcome(statement: Statement, done: Defined, bytes: number): Outcome {
   const more: JsonObject = { ddlOperationPerformed: done.operation };
+  const fields = resultFields(statement.plan);
+  if (fields) more.schema = schemaJson(fields);
   if (done.target) more.ddlTargetTable = reference(done.target);
   if (done.deleted !== undefined) {
     more.numDmlAffectedRows = String(done.deleted);

@@ -12,14 +12,18 @@ export interface TableColumn {
   name: string;
   type: Type;
   required: boolean;
+  /** Can be named, but "*" leaves it out. */
+  pseudo?: boolean;
 }
 
 /** What the lowering reads of a stored table. */
 export interface TableView {
   name: TableName;
   columns: TableColumn[];
-  /** DuckDB's name of it, quoted. */
+  /** DuckDB's name of it, quoted, or a query in parentheses. */
   duck: string;
+  /** Set for INFORMATION_SCHEMA: no stored table. */
+  virtual?: boolean;
 }
 
 /** Finds a table by its path; throws notFound. */
@@ -97,6 +101,8 @@ export interface Column {
   type: Type;
   /** Set where using the name is refused: what it might mean. */
   refused?: string;
+  /** Can be named, but "*" leaves it out. */
+  pseudo?: boolean;
 }
 
 /** One item of a FROM clause. */

@@ -1,6 +1,7 @@
 import { Dialect, parse } from "@polyglot-sql/sdk";
 import { invalidQuery, notImplemented } from "../errors.ts";
 import { isObject, type JsonObject } from "../json.ts";
+import { checkComplete } from "./complete.ts";
 import { place } from "./lex.ts";
 import { placeOf, type Source } from "./source.ts";
 
@@ -98,6 +99,7 @@ export function parseStatement(source: Source): Node {
   if (!result.success) throw syntaxError(source, result.error ?? "", result.errorStart);
   const [statement, ...more] = result.ast;
   if (statement === undefined || more.length > 0) throw notImplemented("a script of several statements");
+  checkComplete(source, statement);
   return asNode(statement);
 }
 

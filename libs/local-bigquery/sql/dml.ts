@@ -39,6 +39,7 @@ export function targetOf(
   const body = only(node, "name", "schema", "catalog", "alias");
   const parts = [body.catalog, body.schema, body.name].flatMap((part) => optional(part, nameOf) ?? []);
   const table = analysis.findTable(parts);
+  if (table.duck.startsWith("(")) throw invalidQuery(`${table.name.table} cannot be changed by DML`);
   const duck = fresh(analysis, "t");
   const columns = table.columns.map((c) => ({ name: c.name, type: c.type, sql: `${duck}.${ident(c.name)}` }));
   const name = alias ?? optional(body.alias, nameOf) ?? parts.at(-1)?.split(".").at(-1) ?? null;

@@ -116,7 +116,10 @@ function lowerTable(analysis: Analysis, scope: Scope, node: Node, outerAlias?: s
   const table = analysis.findTable(parts);
   analysis.referenced.set(table.duck, table);
   const duck = fresh(analysis, "t");
-  const columns = table.columns.map((c) => ({ name: c.name, type: c.type, sql: `${duck}.${ident(c.name)}` }));
+  const columns = table.columns.map(({ name: column, type, pseudo }): Column => {
+    const made: Column = { name: column, type, sql: `${duck}.${ident(column)}` };
+    return pseudo ? { ...made, pseudo } : made;
+  });
   const name = alias ?? parts.at(-1)?.split(".").at(-1) ?? null;
   return { sql: `${table.duck} AS ${duck}`, relations: [{ alias: name, columns }], lateral: false };
 }

@@ -34,8 +34,9 @@ export function lowerPath(analysis: Analysis, scope: Scope, names: string[], nod
 /** A FROM item used as a value: the UNNEST element, or the whole row as a STRUCT. */
 export function rowOf(relation: Relation): Expr {
   if (relation.value) return relation.value;
-  const type = structOf(relation.columns.map((c) => ({ name: c.name, type: c.type })));
-  return { sql: pack(relation.columns.map((c) => c.sql)), type };
+  const columns = relation.columns.filter((c) => !c.pseudo);
+  const type = structOf(columns.map((c) => ({ name: c.name, type: c.type })));
+  return { sql: pack(columns.map((c) => c.sql)), type };
 }
 
 function fields(expr: Expr, names: string[], where: string): Expr {

@@ -159,7 +159,7 @@ function replaceItem(analysis: Analysis, scope: Scope, items: Item[], value: unk
 function everything(scope: Scope): Item[] {
   const merged = new Set(scope.merged.map((c) => c.name?.toLowerCase()));
   const own = scope.relations.flatMap((r) =>
-    r.columns.filter((c) => !merged.has(c.name?.toLowerCase() ?? "\0")),
+    r.columns.filter((c) => !c.pseudo && !merged.has(c.name?.toLowerCase() ?? "\0")),
   );
   return [...scope.merged, ...own].map((c) => ({ name: c.name, expr: { sql: c.sql, type: c.type } }));
 }
@@ -168,7 +168,10 @@ function rowItems(analysis: Analysis, scope: Scope, table: string, node: Node): 
   const [first = "", ...rest] = table.split(".");
   const relation = rest.length === 0 && !findColumn(scope, first) ? findRelation(scope, first) : undefined;
   const known = relation ?? (rest.length === 0 ? findRelation(scope, first) : undefined);
-  if (known) return known.columns.map((c) => ({ name: c.name, expr: { sql: c.sql, type: c.type } }));
+  if (known)
+    return known.columns
+      .filter((c) => !c.pseudo)
+      .map((c) => ({ name: c.name, expr: { sql: c.sql, type: c.type } }));
   const value = lowerPath(analysis, scope, [first, ...rest], node.body);
   if (value.type.kind !== "STRUCT")
     throw invalidQuery(

@@ -44,6 +44,8 @@ function spelling(source: Source, token: Token, previous: Token | undefined): st
     case "word":
       if (token.text.toUpperCase() === "RANGE" && isRangeType(source.text, token.end))
         throw notImplemented(`RANGE type ${where}`);
+      if (token.text.toUpperCase() === "SYSTEM_TIME" && previous?.text.toUpperCase() === "FOR")
+        throw notImplemented(`FOR SYSTEM_TIME AS OF ${where}`);
       return token.text;
     case "param":
       return `@${token.value}`;

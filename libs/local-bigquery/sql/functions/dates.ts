@@ -1,7 +1,7 @@
 import { invalidQuery, notImplemented } from "../../errors.ts";
 import { isObject } from "../../json.ts";
 import { now } from "../analysis.ts";
-import { asNode } from "../ast.ts";
+import { asNode, only } from "../ast.ts";
 import { coerce, coercible } from "../coerce.ts";
 import type { Expr } from "../expr.ts";
 import { type Context, constantText, lower } from "../lower-expr.ts";
@@ -10,6 +10,7 @@ import { DATE, DATETIME, duckType, INT64, STRING, TIME, TIMESTAMP, type Type, ty
 import { formatSpecifiers } from "./formats.ts";
 import type { FunctionCall, Special } from "./index.ts";
 import { readInterval, readPart, weekStart } from "./parts.ts";
+import { fromLocal, readZone, toLocal, type Zone } from "./zones.ts";
 
 const MICROS: Record<string, number> = {
   MICROSECOND: 1,
@@ -143,19 +144,22 @@ const diff: Special = (found) => {
   return { sql: `date_diff('${part.toLowerCase()}', ${b}, ${a})`, type: INT64 };
 };
 
+/** The value to truncate: a TIMESTAMP as its zone shows it, so that days and months are the zone's. */
 const trunc: Special = (found) => {
   const { context, args } = found;
   const { family, type } = familyOf(found.name);
   const actual = actualType(context, args[0], type);
-  const value = operand(context, args[0], actual, found);
+  const given = operand(context, args[0], actual, found);
   const part = readPart(args[1]);
-  if (args.length > 2) {
-    const zone = constantText(context, args[2]);
-    if (zone?.toUpperCase() !== "UTC")
-      throw notImplemented(`${found.name} with a time zone other than UTC${found.where}`);
-  }
+  const zone = readZone(context, args[2], found.name);
+  const fine = MICROS[part] !== undefined && part !== "DAY";
+  const zoned = family === "TIMESTAMP" && !fine;
+  const value = zoned ? toLocal(given, zone) : given;
   const start = weekStart(part);
-  const cast = (sql: string): Expr => ({ sql: `CAST(${sql} AS ${duckType(actual)})`, type: actual });
+  const cast = (sql: string): Expr => {
+    const made = `CAST(${sql} AS ${duckType(actual)})`;
+    return { sql: zoned ? fromLocal(made, zone) : made, type: actual };
+  };
   if (start !== undefined)
     return cast(`${date(value)} - CAST((dayofweek(${date(value)}) + ${7 - start}) % 7 AS INTEGER)`);
   if (part === "ISOYEAR") throw notImplemented(`${found.name} to ISOYEAR`);
@@ -185,27 +189,26 @@ const CLOCK_FIELDS: Record<string, (x: string) => string> = {
   MICROSECOND: (x) => `(microsecond(${x}) % 1000000)`,
 };
 
-/** EXTRACT(part FROM value), which the parser gives a node of its own. */
+/** EXTRACT(part FROM value [AT TIME ZONE zone]), which the parser gives a node of its own. */
 export function lowerExtract(context: Context, value: unknown, field: unknown, where: string): Expr {
-  if (asNode(value).kind === "at_time_zone") throw notImplemented(`AT TIME ZONE${where}`);
-  const expr = lower(context, value);
+  const node = asNode(value);
+  const zoned = node.kind === "at_time_zone" ? only(node, "this", "zone") : undefined;
+  const given = lower(context, zoned ? zoned.this : value);
+  const kind = given.type.kind;
+  if (zoned && kind !== "TIMESTAMP")
+    throw invalidQuery(`EXTRACT from ${kind} does not support AT TIME ZONE${where}`);
+  const sql = zoned ? toLocal(given.sql, readZone(context, zoned.zone, "EXTRACT")) : given.sql;
   const part = extractPart(field);
-  const kind = expr.type.kind;
   if (kind !== "DATE" && kind !== "DATETIME" && kind !== "TIMESTAMP" && kind !== "TIME")
-    throw invalidQuery(`EXTRACT does not support arguments of type ${typeName(expr.type)}${where}`);
-  if (part === "DATE" && (kind === "TIMESTAMP" || kind === "DATETIME"))
-    return { sql: date(expr.sql), type: DATE };
-  if (part === "TIME" && (kind === "TIMESTAMP" || kind === "DATETIME"))
-    return { sql: `CAST(${expr.sql} AS TIME)`, type: TIME };
-  if (part === "DATETIME" && kind === "TIMESTAMP") return { sql: expr.sql, type: DATETIME };
-  const make =
-    kind === "TIME"
-      ? CLOCK_FIELDS[part]
-      : kind === "DATE"
-        ? FIELDS[part]
-        : (FIELDS[part] ?? CLOCK_FIELDS[part]);
+    throw invalidQuery(`EXTRACT does not support arguments of type ${typeName(given.type)}${where}`);
+  const hasBoth = kind === "TIMESTAMP" || kind === "DATETIME";
+  if (part === "DATE" && hasBoth) return { sql: date(sql), type: DATE };
+  if (part === "TIME" && hasBoth) return { sql: `CAST(${sql} AS TIME)`, type: TIME };
+  if (part === "DATETIME" && kind === "TIMESTAMP") return { sql, type: DATETIME };
+  const fields = kind === "TIME" ? {} : FIELDS;
+  const make = fields[part] ?? (kind === "DATE" ? undefined : CLOCK_FIELDS[part]);
   if (make === undefined) throw notImplemented(`EXTRACT ${part} FROM ${kind}${where}`);
-  return { sql: `CAST(${make(expr.sql)} AS BIGINT)`, type: INT64 };
+  return { sql: `CAST(${make(sql)} AS BIGINT)`, type: INT64 };
 }
 
 function extractPart(field: unknown): string {
@@ -226,20 +229,44 @@ function format(type: Type): Special {
     const text = constantText(context, args[0]);
     if (text === undefined)
       throw notImplemented(`${found.name} with a format that is no string literal${where}`);
-    if (args.length > 2 && constantText(context, args[2])?.toUpperCase() !== "UTC")
-      throw notImplemented(`${found.name} with a time zone other than UTC${where}`);
-    const value = operand(context, args[1], type, found);
-    return { sql: formatSpecifiers(text, value, type, found.name), type: STRING };
+    const zone = readZone(context, type.kind === "TIMESTAMP" ? args[2] : undefined, found.name);
+    const given = operand(context, args[1], type, found);
+    const value = type.kind === "TIME" ? `(DATE '2000-01-01' + ${given})` : toLocal(given, zone);
+    return { sql: formatSpecifiers(text, value, type, found.name, zone), type: STRING };
   };
 }
 
 const current = (type: Type): Special => {
   return ({ context, args, name }) => {
-    const zone = args.length > 0 ? constantText(context, args[0]) : "UTC";
-    if (zone?.toUpperCase() !== "UTC") throw notImplemented(`${name} with a time zone other than UTC`);
-    return { sql: `CAST(${now(context.analysis).sql} AS ${duckType(type)})`, type };
+    const zone = readZone(context, args[0], name);
+    const time = now(context.analysis).sql;
+    if (type.kind === "TIMESTAMP") return { sql: time, type };
+    return { sql: `CAST(${toLocal(time, zone)} AS ${duckType(type)})`, type };
   };
 };
+
+/** DATE(timestamp, zone) and its like; without a zone they are plain functions. */
+function zoned(to: Type, from: Type, convert: (sql: string, zone: Zone) => string): Special {
+  return (found) => {
+    const { context, name, args, where } = found;
+    if (args.length === 2 && isZoneArgument(context, args[1])) {
+      const value = lower(context, args[0]);
+      const texts = name === "TIMESTAMP" && value.type.kind === "STRING";
+      if (texts) throw notImplemented(`TIMESTAMP of a STRING with a time zone${where}`);
+      const zone = readZone(context, args[1], name);
+      const sql = coercible(value, from) ? coerce(value, from).sql : undefined;
+      if (sql === undefined)
+        throw notImplemented(`${name} of ${typeName(value.type)} with a time zone${where}`);
+      return { sql: `CAST(${convert(sql, zone)} AS ${duckType(to)})`, type: to };
+    }
+    const lowered = args.map((arg) => lower(context, arg));
+    return call(name, DATE_FUNCTIONS[name] ?? [], lowered, where);
+  };
+}
+
+function isZoneArgument(context: Context, value: unknown): boolean {
+  return lower(context, value).type.kind === "STRING";
+}
 
 /** GENERATE_DATE_ARRAY(from, to [, INTERVAL n part]). */
 const dateArray: Special = (found) => {
@@ -291,4 +318,9 @@ export const DATE_SPECIALS: Record<string, Special> = {
   CURRENT_DATETIME: current(DATETIME),
   CURRENT_TIME: current(TIME),
   GENERATE_DATE_ARRAY: dateArray,
+  FORMAT_TIME: format(TIME),
+  DATE: zoned(DATE, TIMESTAMP, toLocal),
+  DATETIME: zoned(DATETIME, TIMESTAMP, toLocal),
+  TIME: zoned(TIME, TIMESTAMP, toLocal),
+  TIMESTAMP: zoned(TIMESTAMP, DATETIME, fromLocal),
 };

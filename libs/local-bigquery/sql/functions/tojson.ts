@@ -23,7 +23,8 @@ function present(sql: string, type: Type, depth: number): string {
     case "INT64":
       return `CASE WHEN abs(${sql}) > ${SAFE} THEN '"' || ${sql} || '"' ELSE CAST(${sql} AS VARCHAR) END`;
     case "NUMERIC":
-      return `bq.numeric_text(${sql})`;
+      // A number where it is an integer that JSON readers keep exactly, else text.
+      return `CASE WHEN ${sql} = trunc(${sql}) AND abs(${sql}) <= ${SAFE} THEN bq.numeric_text(${sql}) ELSE '"' || bq.numeric_text(${sql}) || '"' END`;
     case "FLOAT64":
       return `CASE WHEN isfinite(${sql}) THEN bq.float_text(${sql}) ELSE '"' || CASE WHEN isnan(${sql}) THEN 'NaN' WHEN ${sql} > 0 THEN 'Infinity' ELSE '-Infinity' END || '"' END`;
     case "BYTES":
