@@ -1,0 +1,160 @@
+/** A fault that the simulator must catch: one passage of one file, changed. */
+export interface PlantedFault {
+  name: string;
+  /** What goes wrong. */
+  what: string;
+  /** From the project's root. */
+  file: string;
+  /** The passage: in the file exactly once. */
+  from: string;
+  to: string;
+  /** Some seed of 1 to this one shows it. */
+  within: number;
+}
+
+export const PLANTED: readonly PlantedFault[] = [
+  {
+    name: "zombie-counted",
+    what: "a deposed writer's later versions count",
+    file: "libs/log/reader.ts",
+    from: `if (epoch !== this.#claim) return "stale epoch";`,
+    to: "",
+    within: 100,
+  },
+  {
+    name: "claim-follows-any",
+    what: "a claim counts whatever claim it follows",
+    file: "libs/log/reader.ts",
+    from: "} else if (follows === this.#claim) {",
+    to: "} else if (follows === follows) {",
+    within: 100,
+  },
+  {
+    name: "claim-unguarded",
+    what: "a writer claims without asking its group",
+    file: "libs/writer/partition-writer.ts",
+    from: "await owner?.guard();",
+    to: "",
+    within: 100,
+  },
+  {
+    name: "revocation-overwritten",
+    what: "a key's record that comes after its revocation puts it in force again",
+    file: "services/gateway/views/keys.ts",
+    from: "forget(keys, message.key_id);\n",
+    to: "forget(keys, message.key_id);\n      keys.revoked.delete(message.key_id);\n",
+    within: 300,
+  },
+  {
+    name: "revocation-by-key",
+    what: "a revocation is written under the key's own id, over its record",
+    file: "services/tenant-service/api-keys/store.ts",
+    from: "key: `${key_id}/revoked`, value }",
+    to: "key: key_id, value }",
+    within: 300,
+  },
+  {
+    name: "lease-unread",
+    what: "a lease is judged before the results that were stored are read",
+    file: "services/pipeline-service/dispatch/dispatcher.ts",
+    from: `await held.ready.lane.inputsRead("step.results");`,
+    to: "",
+    within: 300,
+  },
+  {
+    name: "batch-boundaries",
+    what: "a projection batch is repeated over other boundaries: its job is named by its last row",
+    file: "services/step-runner/projection/table-queue.ts",
+    from: "${this.#partition}_${first.offset}`",
+    to: "${this.#partition}_${last.offset}`",
+    within: 300,
+  },
+  {
+    name: "append-by-attempt",
+    what: "a step's job is named by its attempt, not by its try",
+    file: "services/step-runner/steps/bigquery-query.ts",
+    from: "jobId: `${task.step.run_id}_${task.step.index}_${task.try}`",
+    to: "jobId: `${task.step.run_id}_${task.step.index}_${task.attempt}`",
+    within: 100,
+  },
+  {
+    name: "outcome-lost",
+    what: "a command whose Idempotency-Key was used has no outcome",
+    file: "libs/run/submit.ts",
+    from: "if (before !== undefined) return [before];",
+    to: "if (before !== undefined) return [];",
+    within: 20,
+  },
+  {
+    name: "input-early",
+    what: "an input is committed before its outcome was read back",
+    file: "libs/writer/partition-writer.ts",
+    from: "if (facts.length === 0) item.settled();",
+    to: "item.settled();",
+    within: 100,
+  },
+  {
+    name: "snapshot-unversioned",
+    what: "a snapshot is restored whatever its version",
+    file: "libs/writer/partition-writer.ts",
+    from: "if ((this.streams.get(tenantId)?.version ?? -1) <= stream.version) this.streams.set(tenantId, stream);",
+    to: "this.streams.set(tenantId, stream);",
+    within: 300,
+  },
+  {
+    name: "idempotency-forgotten",
+    what: "Idempotency-Keys are forgotten at a restart",
+    file: "libs/run/snapshot.ts",
+    from: "recent_keys: [...state.recentKeys.entries()]",
+    to: "recent_keys: [...state.recentKeys.clear().entries()]",
+    within: 50,
+  },
+  {
+    name: "secret-in-event",
+    what: "a key is stored readable",
+    file: "services/tenant-service/api-keys/issue.ts",
+    from: "encrypted: Buffer.from(encrypted) }",
+    to: "encrypted: Buffer.concat([Buffer.from(encrypted), Buffer.from(text)]) }",
+    within: 5,
+  },
+  {
+    name: "command-copied",
+    what: "a command that is stored twice is decided twice",
+    file: "libs/writer/partition-writer.ts",
+    from: "return command !== null && stream.commands.includes(command);",
+    to: "return false;",
+    within: 50,
+  },
+  {
+    name: "drop-late",
+    what: "a late drop deletes what was made anew",
+    file: "services/tenant-service/onboarding/clear.ts",
+    from: 'const name = `clear_${tenant.onboarding?.key_id ?? ""}`;',
+    to: "const name = `clear_${deps.random.uuid()}`;",
+    within: 400,
+  },
+  {
+    name: "append-unrepeated",
+    what: "an append that fails is not repeated",
+    file: "libs/writer/partition-writer.ts",
+    from: '        if (this.isLost) return;\n        this.#deps.log.warn({ log: this.#model.log, error: String(error) }, "append failed; it is repeated");',
+    to: "        return;",
+    within: 50,
+  },
+  {
+    name: "foreign-runs",
+    what: "runs are listed whatever their tenant",
+    file: "services/gateway/views/runs/store.ts",
+    from: "WHERE tenant_id = ? AND run_id = ?",
+    to: "WHERE (tenant_id = ? OR 1) AND run_id = ?",
+    within: 20,
+  },
+  {
+    name: "acts-of-old-state",
+    what: "an act's event is recorded though the state calls for it no more",
+    file: "services/tenant-service/acting.ts",
+    from: "(isStillDue(now, act) ? facts : [])",
+    to: "facts",
+    within: 300,
+  },
+];
