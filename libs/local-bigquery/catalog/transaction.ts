@@ -30,6 +30,11 @@ export class Transaction {
     return this.#own ?? this.#committed;
   }
 
+  /** Has something done once the transaction is committed. */
+  afterCommit(done: () => void): void {
+    this.changes.push(done);
+  }
+
   #apply(change: CatalogChange): void {
     this.#own ??= copyOf(this.#committed);
     change(this.#own);

@@ -24,6 +24,8 @@ export interface Running {
   interruptible(interrupt: (() => void) | undefined): void;
   /** Stores the job as done, in the transaction that makes its effect. */
   record(transaction: Transaction, statistics: JsonObject): Promise<void>;
+  /** Stores the job as still running, in a transaction that makes a part of its effect. */
+  recordRunning(transaction: Transaction): Promise<void>;
   /** For a job without effect: stores it as done, before it is answered or (where its id is the server's) after. */
   recordReading(statistics: JsonObject): Promise<void>;
 }
@@ -135,6 +137,12 @@ export class Jobs {
         if (interrupt && live.stopped !== undefined) throw new BigQueryError("stopped", live.stopped);
       },
       record: (transaction, statistics) => record(live, transaction, this.#done(job, statistics)),
+      recordRunning: async (transaction) => {
+        if (!live.stored) await transaction.insertJob(toStored(job));
+        transaction.afterCommit(() => {
+          live.stored = true;
+        });
+      },
       recordReading: async (statistics) => {
         const done = this.#done(job, statistics);
         if (live.origin !== "client" && !live.stored) return this.#late.add(done);
@@ -195,7 +203,9 @@ export class Jobs {
     await this.store.write(async (transaction) => {
       if (live.job.state === "DONE" || live.stored) return;
       await transaction.insertJob(toStored(live.job));
-      live.stored = true;
+      transaction.afterCommit(() => {
+        live.stored = true;
+      });
     });
   }
 

@@ -24,17 +24,23 @@ const CACHE = 500;
 export class Lowering {
   readonly #cache = new Map<string, Statement>();
 
-  lower(catalog: Catalog, project: string, query: QueryConfiguration): Statement {
+  /** `index`: which of a script's statements. */
+  lower(catalog: Catalog, project: string, query: QueryConfiguration, index = 0): Statement {
     const types = [...query.parameters].map(([name, p]) => [name, typeName(p.type)]);
-    const key = JSON.stringify([query.sql, project, query.defaultDataset, types, catalog.version]);
+    const key = JSON.stringify([query.sql, index, project, query.defaultDataset, types, catalog.version]);
     const cached = this.#cache.get(key);
     if (cached) return cached;
-    const params = new Map<string, Type>([...query.parameters].map(([name, p]) => [name, p.type]));
-    const findTable = (parts: string[]): TableView => catalog.lookup(parts, project, query.defaultDataset);
-    const statement = lowerStatement(query.sql, { findTable, params });
+    const statement = this.lowerAfresh(catalog, project, query, index);
     if (this.#cache.size >= CACHE) this.#cache.delete(this.#cache.keys().next().value ?? "");
     this.#cache.set(key, statement);
     return statement;
+  }
+
+  /** Lowers without keeping it: against a catalog that may never be committed. */
+  lowerAfresh(catalog: Catalog, project: string, query: QueryConfiguration, index: number): Statement {
+    const params = new Map<string, Type>([...query.parameters].map(([name, p]) => [name, p.type]));
+    const findTable = (parts: string[]): TableView => catalog.lookup(parts, project, query.defaultDataset);
+    return lowerStatement(query.sql, { findTable, params }, index);
   }
 }
 
@@ -150,7 +156,7 @@ export interface Effect {
   now: number;
 }
 
-/** Runs a statement that changes something, within the transaction. */
+/** Runs a statement within the transaction. */
 export async function runEffect(effect: Effect, statement: Statement): Promise<Outcome> {
   const { plan } = statement;
   const { transaction, sizes, query } = effect;
@@ -174,7 +180,7 @@ export async function runEffect(effect: Effect, statement: Statement): Promise<O
     sizes.forgetAll();
     return ddlOutcome(statement, await defineWith(effect, statement, values), bytes);
   }
-  if (!query.destination) throw new Error("a reading query has no effect");
+  if (!query.destination) return runSelect(transaction.session, sizes, statement, plan, values);
   const written = { statement: plan, referenced: statement.referenced, values };
   const rows = await writeDestination(transaction, query.destination, written, () =>
     effect.store.creationTime(),

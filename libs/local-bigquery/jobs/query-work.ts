@@ -1,4 +1,8 @@
 import type { Store } from "../catalog/store.ts";
+import type { Transaction } from "../catalog/transaction.ts";
+import { invalidQuery } from "../errors.ts";
+import { type JsonObject, numberOf, objectOr } from "../json.ts";
+import { countStatements } from "../sql/statement.ts";
 import type { QueryConfiguration } from "./configuration.ts";
 import type { Outcome, Running, Work } from "./jobs.ts";
 import { Lowering, onlyReads, runEffect, runSelect, valuesOf } from "./query-job.ts";
@@ -16,6 +20,8 @@ export class QueryEngine {
   /** The work of a query job. */
   work(query: QueryConfiguration): Work {
     return async (running) => {
+      const count = countStatements(query.sql);
+      if (count > 1) return this.#script(query, running, count);
       const statement = this.lowering.lower(this.store.catalog, running.job.project, query);
       return onlyReads(statement, query) ? this.#read(query, running) : this.#change(query, running);
     };
@@ -37,6 +43,53 @@ export class QueryEngine {
         running.interruptible(undefined);
       }
     });
+  }
+
+  /**
+   * Several statements are one transaction too. Where one fails, those before it keep their effect, as in the service:
+   * they are run again without it.
+   */
+  async #script(query: QueryConfiguration, running: Running, count: number): Promise<Outcome> {
+    if (query.destination)
+      throw invalidQuery("configuration.query.destinationTable cannot be set for scripts");
+    const { store } = this;
+    let done = 0;
+    try {
+      return await store.write(async (transaction) => {
+        const outcomes: Outcome[] = [];
+        for (; done < count; done++) outcomes.push(await this.#step(query, running, transaction, done));
+        const outcome = scriptOutcome(outcomes);
+        await running.record(transaction, outcome.statistics);
+        return outcome;
+      });
+    } catch (error) {
+      if (done === 0) throw error;
+      await store.write(async (transaction) => {
+        for (let index = 0; index < done; index++) await this.#step(query, running, transaction, index);
+        await running.recordRunning(transaction);
+      });
+      throw error;
+    }
+  }
+
+  async #step(
+    query: QueryConfiguration,
+    running: Running,
+    transaction: Transaction,
+    index: number,
+  ): Promise<Outcome> {
+    const { store, sizes, lowering } = this;
+    const { project, location, created } = running.job;
+    running.interruptible(() => store.interruptWriter());
+    try {
+      const statement = lowering.lowerAfresh(transaction.catalog, project, query, index);
+      return await runEffect(
+        { transaction, store, sizes, project, location, query, now: created },
+        statement,
+      );
+    } finally {
+      running.interruptible(undefined);
+    }
   }
 
   /** Runs a query; again where the catalog changed meanwhile, as its tables may be others now. */
@@ -75,3 +128,17 @@ export class QueryEngine {
 }
 
 const ATTEMPTS = 5;
+
+/** A script's result is that of its last statement. */
+function scriptOutcome(outcomes: Outcome[]): Outcome {
+  const last = outcomes.at(-1);
+  const bytes = outcomes.reduce((sum, o) => sum + (numberOf(o.statistics.totalBytesProcessed) ?? 0), 0);
+  const query: JsonObject = { ...objectOr(last?.statistics.query), statementType: "SCRIPT" };
+  const statistics = {
+    totalBytesProcessed: String(bytes),
+    totalSlotMs: "1",
+    numChildJobs: String(outcomes.length),
+    query: { ...query, totalBytesProcessed: String(bytes) },
+  };
+  return { statistics, result: last?.result };
+}

@@ -6,6 +6,7 @@ import type { Work } from "../jobs/jobs.ts";
 import { loadWork } from "../jobs/load-job.ts";
 import { dryRun } from "../jobs/query-job.ts";
 import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
+import { countStatements } from "../sql/statement.ts";
 import { integer, makeToken, ok, type Reply, type Request, readToken } from "./http.ts";
 import type { Service } from "./service.ts";
 
@@ -100,6 +101,7 @@ export async function describeDryRun(
   asked: Asked,
   query: QueryConfiguration,
 ): Promise<JsonObject> {
+  if (countStatements(query.sql) > 1) throw notImplemented("a dry run of a script");
   const statement = service.engine.lowering.lower(service.store.catalog, asked.project, query);
   const statistics = await dryRun(service.store, service.engine.sizes, statement);
   const now = service.store.now();

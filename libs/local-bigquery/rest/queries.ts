@@ -139,7 +139,8 @@ async function answer(
   };
   if (query.numDmlAffectedRows !== undefined)
     Object.assign(totals, { numDmlAffectedRows: query.numDmlAffectedRows, dmlStats: query.dmlStats });
-  if (query.statementType !== "SELECT") return ok({ ...totals, schema: query.schema, totalRows: "0" });
+  const hasRows = query.statementType === "SELECT" || service.jobs.result(job.project, job.id) !== undefined;
+  if (!hasRows) return ok({ ...totals, schema: query.schema, totalRows: "0" });
   return ok({ ...totals, ...(await rowsOf(service, job, page, rerun)) });
 }
 

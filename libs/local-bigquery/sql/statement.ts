@@ -37,27 +37,43 @@ const QUERIES = new Set(["SELECT", "WITH", "("]);
 const CHANGES = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"]);
 const DEFINITIONS = new Set(["CREATE", "DROP", "TRUNCATE"]);
 const REFUSED =
-  /^(ALTER|ASSERT|BEGIN|BREAK|CALL|CASE|COMMIT|CONTINUE|DECLARE|DESCRIBE|EXECUTE|EXPLAIN|EXPORT|FOR|FROM|GRANT|IF|IMPORT|ITERATE|LEAVE|LOAD|LOOP|RAISE|REPEAT|RETURN|REVOKE|ROLLBACK|SET|SHOW|START|UNDROP|WHILE)$/;
+  /^(ALTER|ASSERT|BEGIN|BREAK|CALL|CASE|COMMIT|CONTINUE|DECLARE|DESCRIBE|ELSE|ELSEIF|END|EXECUTE|EXPLAIN|EXPORT|FOR|FROM|GRANT|IF|IMPORT|ITERATE|LEAVE|LOAD|LOOP|RAISE|REPEAT|RETURN|REVOKE|ROLLBACK|SET|SHOW|START|UNDROP|WHILE)$/;
+
+/** How many statements a text has; refuses one that none of them may be, before any is run. */
+export function countStatements(text: string): number {
+  if (!text.includes(";")) return 1;
+  const statements = statementsOf(text);
+  if (statements.length > 1)
+    for (const tokens of statements) {
+      if (DEFINITIONS.has(checkKind(text, tokens))) new DdlReader(text, [...tokens]).read();
+    }
+  return statements.length;
+}
 
 /**
- * Reads and lowers one statement. Throws BigQueryError: invalidQuery where the service would refuse it, notFound for a
- * missing table, notImplemented for what is not lowered.
+ * Reads and lowers one statement of a text, the first unless told otherwise. Throws BigQueryError: invalidQuery where
+ * the service would refuse it, notFound for a missing table, notImplemented for what is not lowered.
  */
-export function lowerStatement(text: string, surroundings: Surroundings): Statement {
-  const [tokens, ...more] = statementsOf(text);
+export function lowerStatement(text: string, surroundings: Surroundings, index = 0): Statement {
+  const tokens = statementsOf(text)[index];
   if (tokens === undefined) throw invalidQuery("Syntax error: Unexpected end of statement");
-  if (more.length > 0) throw notImplemented(`a script of several statements`);
-  const word = tokens[0]?.text.toUpperCase() ?? "";
+  const word = checkKind(text, tokens);
   try {
     if (DEFINITIONS.has(word)) return lowerDdl(text, tokens, surroundings);
-    if (QUERIES.has(word) || CHANGES.has(word)) return lowerParsed(text, withInto(tokens), surroundings);
+    return lowerParsed(text, withInto(tokens), surroundings);
   } catch (error) {
     if (error instanceof RangeError) throw notImplemented("a statement nested this deep");
     throw error;
   }
+}
+
+/** The word that a statement begins with; refuses what is no statement, or none that is lowered. */
+function checkKind(text: string, [first]: Token[]): string {
+  const word = first?.text.toUpperCase() ?? "";
+  if (DEFINITIONS.has(word) || QUERIES.has(word) || CHANGES.has(word)) return word;
   if (REFUSED.test(word)) throw notImplemented(`${word} statements`);
-  const what = tokens[0]?.kind === "word" ? `identifier "${tokens[0].text}"` : `"${tokens[0]?.text}"`;
-  throw invalidQuery(`Syntax error: Unexpected ${what} at ${place(text, tokens[0]?.start ?? 0)}`);
+  const what = first?.kind === "word" ? `identifier "${first.text}"` : `"${first?.text}"`;
+  throw invalidQuery(`Syntax error: Unexpected ${what} at ${place(text, first?.start ?? 0)}`);
 }
 
 /** INSERT may leave INTO out, which the parser does not know. */

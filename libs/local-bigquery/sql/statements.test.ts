@@ -255,7 +255,7 @@ const REFUSED: [query: string, construct: RegExp][] = [
   ["SELECT * FROM d.t PIVOT(SUM(v) FOR k IN ('a'))", /pivot/],
   ["SELECT k FROM d.t GROUP BY ROLLUP(k)", /ROLLUP/],
   ["FROM d.t |> WHERE TRUE", /FROM statements/],
-  ["SELECT 1; SELECT 2", /script/],
+  ["SELECT 1; SELECT 2", /dry run of a script/],
   ["SELECT tag FROM d.t, t.tags AS tag WITH OFFSET", /WITH OFFSET after an array path/],
   ["DECLARE x INT64", /DECLARE statements/],
   ["BEGIN TRANSACTION", /BEGIN statements/],
@@ -335,4 +335,32 @@ test("queries: joins, CTEs, windows, QUALIFY, correlated arrays, unnamed columns
   assert.deepEqual(await kit.rows("SELECT t FROM d.t AS t WHERE k = 'b'"), [
     { t: { k: "b", day: { value: "2024-01-02" }, v: 5, note: "old", tags: [] } },
   ]);
+});
+
+test("a script runs its statements in order and gives the last one's rows; before a failure all keep their effect", async (t) => {
+  const kit = await startKit(t);
+  await setUp(kit);
+  const script =
+    "CREATE TABLE d.s (a INT64); INSERT INTO d.s VALUES (1), (2); -- ; no end\nSELECT SUM(a) AS s, ';' AS t FROM d.s;";
+  assert.deepEqual(await kit.rows(script), [{ s: 3, t: ";" }]);
+  await refuses(
+    kit,
+    "INSERT INTO d.s VALUES (3); SELECT 1 / 0; INSERT INTO d.s VALUES (4)",
+    400,
+    "invalidQuery",
+    /division by zero/,
+  );
+  assert.deepEqual(await kit.rows("SELECT SUM(a) AS s FROM d.s"), [{ s: 6 }]);
+  await refuses(
+    kit,
+    "INSERT INTO d.s VALUES (9); SELECT nope FROM d.s",
+    400,
+    "invalidQuery",
+    /^Unrecognized name: nope at \[1:36\]$/,
+  );
+  const failure = await kit.client.createQueryJob({
+    query: "INSERT INTO d.s VALUES (100); BEGIN TRANSACTION",
+  });
+  await assert.rejects(failure[0].promise(), /BEGIN statements/);
+  assert.deepEqual(await kit.rows("SELECT SUM(a) AS s FROM d.s"), [{ s: 15 }]);
 });
