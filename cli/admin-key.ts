@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type Config, createFile, type Random, StartError } from "@convergence/runtime";
-import { isLoopback } from "./embedded.ts";
+import { isLoopback } from "./host.ts";
 
 /** The admin key, and the file that it is kept in where none was given. */
 export interface AdminKey {

@@ -1,10 +1,7 @@
 import path from "node:path";
 import { openEmbeddedBus } from "@convergence/bus";
 import { topicSpecs } from "@convergence/contracts";
-import { gatewayMetrics, httpApp, openGateway, serve } from "@convergence/gateway";
-import { hpkeSealing, localKeyRing } from "@convergence/keys";
-import { loadCatalogue, loadTableShapes } from "@convergence/pipeline";
-import { startPipelineService } from "@convergence/pipeline-service";
+import { localKeyRing } from "@convergence/keys";
 import {
   type Config,
   type Lifecycle,
@@ -15,20 +12,21 @@ import {
   systemClock,
   systemRandom,
 } from "@convergence/runtime";
-import { startStepRunner } from "@convergence/step-runner";
-import { startTenantService } from "@convergence/tenant-service";
 import { bigQueryWarehouse } from "@convergence/warehouse";
 import { adminKey } from "./admin-key.ts";
+import { isLoopback, urlHost } from "./host.ts";
 import { startLocalBigQueryThread } from "./local-bigquery.ts";
+import {
+  exitOnFailure,
+  gatewayPart,
+  loadTemplates,
+  pipelinePart,
+  runnerPart,
+  tenantPart,
+} from "./services.ts";
 
 /** Partitions of every topic of the embedded bus: one process owns them all, so a few suffice. */
 const PARTITIONS = 4;
-/** How long a runner's claim of a step holds unless renewed, in milliseconds. */
-const LEASE_MS = 30_000;
-/** From an event to its snapshot, at most, in milliseconds. */
-const SNAPSHOT_MS = 60_000;
-/** How long projected rows gather before they are written, in milliseconds. */
-const FLUSH_MS = 500;
 
 /** Where an embedded Convergence listens, and what it keeps where. */
 export interface Embedded {
@@ -52,25 +50,17 @@ export async function startEmbedded(
   parts: Lifecycle,
   version: string,
 ): Promise<Embedded> {
-  const log = logOf("convergence");
-  const clock = systemClock;
-  const random = systemRandom;
   const registry = metrics();
   processMetrics(registry, version);
   const dataDir = await parts.start(
     "data folder",
-    () => openDataDir(config.CONVERGENCE_DATA_DIR, random),
+    () => openDataDir(config.CONVERGENCE_DATA_DIR, systemRandom),
     (dir) => dir.close(),
   );
   const inDataDir = (name: string) => path.join(dataDir.path, name);
-  const admin = await adminKey(config, inDataDir("admin-key"), random);
-  const catalogue = await loadCatalogue(config.CONVERGENCE_CONFIGS_DIR);
-  for (const { file, line, column, message } of catalogue.faults) {
-    log.warn({ template: `${file}:${line}:${column}` }, message);
-  }
-  const tableShapes = await loadTableShapes(path.join(config.CONVERGENCE_CONFIGS_DIR, "metadata", "schemas"));
-  const keys = await localKeyRing(inDataDir("keys.json"), random);
-
+  const admin = await adminKey(config, inDataDir("admin-key"), systemRandom);
+  const keys = await localKeyRing(inDataDir("keys.json"), systemRandom);
+  const catalogue = await loadTemplates({ config, logOf });
   const bigQuery = await parts.start(
     "local BigQuery",
     () =>
@@ -79,7 +69,7 @@ export async function startEmbedded(
         port: config.LOCAL_BIGQUERY_PORT,
         project: config.GCP_PROJECT_ID,
         file: inDataDir("bigquery.duckdb"),
-      }).then(exitOnFailure(log)),
+      }).then(exitOnFailure(logOf("local-bigquery"))),
     (server) => server.close(),
   );
   const bus = await parts.start(
@@ -88,121 +78,33 @@ export async function startEmbedded(
       openEmbeddedBus({
         file: inDataDir("bus.sqlite"),
         topics: topicSpecs(PARTITIONS),
-        clock,
-        random,
+        clock: systemClock,
+        random: systemRandom,
         synchronous: config.EMBEDDED_BUS_SYNCHRONOUS,
       }),
     (opened) => opened.close(),
   );
+  const shared = { config, bus, metrics: registry, version, parts, logOf };
   const warehouse = bigQueryWarehouse({
     project: config.GCP_PROJECT_ID,
     location: config.BIGQUERY_LOCATION,
     endpoint: bigQuery.url,
   });
-  const instance = (service: string) => `${service}-${random.uuid().slice(0, 8)}`;
-  const shared = { bus, warehouse, clock, random, metrics: registry };
-
-  const gatewayMeters = gatewayMetrics(registry);
-  const gatewayLog = logOf("gateway");
-  const gateway = await parts.start(
-    "gateway",
-    () =>
-      openGateway({
-        ...shared,
-        sealing: hpkeSealing,
-        database: inDataDir("gateway.sqlite"),
-        instance: instance("gateway"),
-        catalogue,
-        platformDataset: config.PLATFORM_DATASET,
-        log: gatewayLog,
-        metrics: gatewayMeters,
-      }),
-    (opened) => opened.stop(),
-  );
-  await parts.start(
-    "step-runner",
-    () =>
-      startStepRunner({
-        ...shared,
-        instance: instance("step-runner"),
-        log: logOf("step-runner"),
-        slots: config.RUNNER_SLOTS,
-        flushMs: FLUSH_MS,
-      }).then(exitOnFailure(log)),
-    (service) => service.stop(),
-  );
-  await parts.start(
-    "pipeline-service",
-    () =>
-      startPipelineService({
-        ...shared,
-        instance: instance("pipeline-service"),
-        log: logOf("pipeline-service"),
-        catalogue,
-        project: config.GCP_PROJECT_ID,
-        leaseMs: LEASE_MS,
-        snapshotMs: SNAPSHOT_MS,
-      }).then(exitOnFailure(log)),
-    (service) => service.stop(),
-  );
-  await parts.start(
-    "tenant-service",
-    () =>
-      startTenantService({
-        ...shared,
-        instance: instance("tenant-service"),
-        log: logOf("tenant-service"),
-        keys,
-        sealing: hpkeSealing,
-        tableShapes,
-        platformDataset: config.PLATFORM_DATASET,
-        defaultTier: "ENTERPRISE",
-      }).then(exitOnFailure(log)),
-    (service) => service.stop(),
-  );
-  const app = httpApp(gateway, {
+  await runnerPart(shared, warehouse);
+  await pipelinePart(shared, catalogue);
+  await tenantPart(shared, warehouse, keys);
+  const port = await gatewayPart(shared, {
+    database: inDataDir("gateway.sqlite"),
+    catalogue,
     adminKey: admin.key,
     // Who gave an admin key may have put the gateway behind a proxy, whose requests all come from this machine.
     openOnboarding: isLoopback(config.HOST) && config.ADMIN_API_KEY === undefined,
-    clock,
-    random,
-    log: gatewayLog,
-    metrics: gatewayMeters,
-    exposition: registry,
-    version,
   });
-  const http = await parts.start(
-    "HTTP",
-    () => serve(app, config.HOST, config.PORT),
-    (server) => server.close(),
-  );
-  await gateway.ready;
   return {
-    gatewayUrl: `http://${urlHost(config.HOST)}:${http.port}`,
+    gatewayUrl: `http://${urlHost(config.HOST)}:${port}`,
     bigQueryUrl: bigQuery.url,
     project: config.GCP_PROJECT_ID,
     dataDir: dataDir.path,
     adminKeyFile: admin.file,
-  };
-}
-
-/** True for an address that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function urlHost(host: string): string {
-  if (host === "127.0.0.1") return "localhost";
-  return host.includes(":") ? `[${host}]` : host;
-}
-
-/** A service whose reading ends by a fault takes the process with it: a restart is clean, a half service is not. */
-function exitOnFailure(log: Logger): <S extends { failed: Promise<never> }>(service: S) => S {
-  return (service) => {
-    service.failed.catch((error: unknown) => {
-      log.fatal({ err: error }, "a service failed");
-      process.exit(1);
-    });
-    return service;
   };
 }

@@ -1,0 +1,173 @@
+import path from "node:path";
+import type { Bus } from "@convergence/bus";
+import { gatewayMetrics, httpApp, openGateway, serve } from "@convergence/gateway";
+import { hpkeSealing, type KeyEncryption } from "@convergence/keys";
+import { type Catalogue, loadCatalogue, loadTableShapes } from "@convergence/pipeline";
+import { startPipelineService } from "@convergence/pipeline-service";
+import {
+  type Config,
+  systemClock as clock,
+  type Lifecycle,
+  type Logger,
+  type Metrics,
+  systemRandom as random,
+} from "@convergence/runtime";
+import { startStepRunner } from "@convergence/step-runner";
+import { startTenantService } from "@convergence/tenant-service";
+import type { Warehouse } from "@convergence/warehouse";
+
+/** How long a runner's claim of a step holds unless renewed, in milliseconds. */
+const LEASE_MS = 30_000;
+/** From an event to its snapshot, at most, in milliseconds. */
+const SNAPSHOT_MS = 60_000;
+/** How long projected rows gather before they are written, in milliseconds. */
+const FLUSH_MS = 500;
+
+/** What the services of one process share. */
+export interface Shared {
+  config: Config;
+  bus: Bus;
+  metrics: Metrics;
+  version: string;
+  parts: Lifecycle;
+  logOf(service: string): Logger;
+}
+
+/** Loads the templates; those with faults are told in the log, and their runs are refused with them. */
+export async function loadTemplates({ config, logOf }: Pick<Shared, "config" | "logOf">): Promise<Catalogue> {
+  const catalogue = await loadCatalogue(config.CONVERGENCE_CONFIGS_DIR);
+  for (const { file, line, column, message } of catalogue.faults) {
+    logOf("templates").warn({ template: `${file}:${line}:${column}` }, message);
+  }
+  return catalogue;
+}
+
+/** The gateway with its HTTP server. Resolves, with its port, once its views are caught up. */
+export async function gatewayPart(
+  shared: Shared,
+  own: { database: string; catalogue: Catalogue; adminKey: string; openOnboarding: boolean },
+): Promise<number> {
+  const { config, bus, parts, version } = shared;
+  const log = shared.logOf("gateway");
+  const meters = gatewayMetrics(shared.metrics);
+  const gateway = await parts.start(
+    "gateway",
+    () =>
+      openGateway({
+        bus,
+        clock,
+        random,
+        sealing: hpkeSealing,
+        database: own.database,
+        instance: instanceOf("gateway"),
+        catalogue: own.catalogue,
+        platformDataset: config.PLATFORM_DATASET,
+        log,
+        metrics: meters,
+      }),
+    (opened) => opened.stop(),
+  );
+  const { adminKey, openOnboarding } = own;
+  const access = { adminKey, openOnboarding };
+  const app = httpApp(gateway, {
+    ...access,
+    clock,
+    random,
+    log,
+    metrics: meters,
+    exposition: shared.metrics,
+    version,
+  });
+  const http = await parts.start(
+    "HTTP",
+    () => serve(app, config.HOST, config.PORT),
+    (server) => server.close(),
+  );
+  await gateway.ready;
+  return http.port;
+}
+
+/** tenant-service: the one writer of tenants and keys. */
+export async function tenantPart(shared: Shared, warehouse: Warehouse, keys: KeyEncryption): Promise<void> {
+  const { config, bus, parts } = shared;
+  const tableShapes = await loadTableShapes(path.join(config.CONVERGENCE_CONFIGS_DIR, "metadata", "schemas"));
+  const log = shared.logOf("tenant-service");
+  await parts.start(
+    "tenant-service",
+    () =>
+      startTenantService({
+        bus,
+        warehouse,
+        clock,
+        random,
+        instance: instanceOf("tenant-service"),
+        log,
+        keys,
+        sealing: hpkeSealing,
+        tableShapes,
+        platformDataset: config.PLATFORM_DATASET,
+        defaultTier: "ENTERPRISE",
+      }).then(exitOnFailure(log)),
+    (service) => service.stop(),
+  );
+}
+
+/** pipeline-service: the one writer of runs. */
+export async function pipelinePart(shared: Shared, catalogue: Catalogue): Promise<void> {
+  const { config, bus, metrics, parts } = shared;
+  const log = shared.logOf("pipeline-service");
+  await parts.start(
+    "pipeline-service",
+    () =>
+      startPipelineService({
+        bus,
+        clock,
+        random,
+        metrics,
+        instance: instanceOf("pipeline-service"),
+        log,
+        catalogue,
+        project: config.GCP_PROJECT_ID,
+        leaseMs: LEASE_MS,
+        snapshotMs: SNAPSHOT_MS,
+      }).then(exitOnFailure(log)),
+    (service) => service.stop(),
+  );
+}
+
+/** step-runner: executes steps, projects runs. */
+export async function runnerPart(shared: Shared, warehouse: Warehouse): Promise<void> {
+  const { config, bus, metrics, parts } = shared;
+  const log = shared.logOf("step-runner");
+  await parts.start(
+    "step-runner",
+    () =>
+      startStepRunner({
+        bus,
+        warehouse,
+        clock,
+        metrics,
+        instance: instanceOf("step-runner"),
+        log,
+        slots: config.RUNNER_SLOTS,
+        flushMs: FLUSH_MS,
+      }).then(exitOnFailure(log)),
+    (service) => service.stop(),
+  );
+}
+
+/** A name that no other living instance bears. */
+function instanceOf(service: string): string {
+  return `${service}-${random.uuid().slice(0, 8)}`;
+}
+
+/** A part whose work ends by a fault takes the process with it: a restart is clean, a half service is not. */
+export function exitOnFailure(log: Logger): <S extends { failed: Promise<never> }>(part: S) => S {
+  return (part) => {
+    part.failed.catch((error: unknown) => {
+      log.fatal({ err: error }, "a part of the process failed");
+      process.exit(1);
+    });
+    return part;
+  };
+}
