@@ -12,6 +12,8 @@ export interface QueryConfiguration {
   defaultDataset: string | undefined;
   destination: Destination | undefined;
   timeoutMs: number | undefined;
+  /** The query is refused where it would bill more bytes. */
+  maximumBytes: number | undefined;
 }
 
 /** Options whose absence would change what a query does: refused when set. */
@@ -21,7 +23,6 @@ const REFUSED = [
   "connectionProperties",
   "createSession",
   "rangePartitioning",
-  "maximumBytesBilled",
   "scriptOptions",
   "userDefinedFunctionResources",
   "destinationEncryptionConfiguration",
@@ -49,6 +50,7 @@ export function readQuery(project: string, query: JsonObject, jobTimeoutMs: unkn
       : undefined,
     destination: readDestination(project, query),
     timeoutMs: readTimeout(jobTimeoutMs),
+    maximumBytes: numberOf(query.maximumBytesBilled),
   };
 }
 
@@ -86,6 +88,5 @@ export function readDestination(
     throw invalid(`Invalid writeDisposition: ${write}`);
   const metadata: JsonObject = {};
   for (const key of ["timePartitioning", "clustering"]) if (isSet(from[key])) metadata[key] = from[key];
-  if (partition !== undefined) throw notImplemented(`a partition decorator (${reference.table})`);
   return { name: { ...reference, table }, partition, create, write, metadata };
 }

@@ -9,6 +9,7 @@ import { forColumn } from "../sql/coerce.ts";
 import { ident } from "../sql/expr.ts";
 import type { SelectStatement } from "../sql/statement.ts";
 import { duckType, sameType } from "../sql/types.ts";
+import { writePartition } from "./partition.ts";
 import { runLowered, type Values } from "./running.ts";
 import { createTable, dropTable } from "./tables.ts";
 
@@ -38,11 +39,31 @@ export async function writeDestination(
 ): Promise<number> {
   const { statement } = written;
   const fields = fieldsOf(statement);
+  if (destination.partition !== undefined) return fillPartition(transaction, destination, written, now);
   const replaces = transaction.catalog.findTable(destination.name) && destination.write === "WRITE_TRUNCATE";
   const staged = replaces ? await stage(transaction, destination.name, written) : undefined;
   const table = await readyTable(transaction, destination, fields, now);
   if (staged === undefined) return fill(transaction, table, written);
   return unstage(transaction, table, staged);
+}
+
+/** table$20260101: the table is made if need be, and only that partition of it is written. */
+async function fillPartition(
+  transaction: Transaction,
+  destination: Destination,
+  written: Written,
+  now: () => number,
+): Promise<number> {
+  const fields = fieldsOf(written.statement);
+  const table = await readyTable(transaction, { ...destination, write: "WRITE_APPEND" }, fields, now);
+  const columns = table.fields.map((f) => ident(f.name)).join(", ");
+  const types = table.fields.map((f) => `${ident(f.name)} ${duckType(typeOfField(f))}`).join(", ");
+  await transaction.session.define(`CREATE TABLE ${STAGE} (${types})`);
+  await runLowered(transaction.session, insertSql(table, written.statement, STAGE), written.values);
+  const staged = { columns, from: STAGE };
+  const rows = await writePartition(transaction, table, destination, destination.partition ?? "", staged);
+  await transaction.session.define(`DROP TABLE ${STAGE}`);
+  return rows;
 }
 
 export function fieldsOf({ query, names }: SelectStatement): Field[] {
@@ -72,11 +93,11 @@ export async function stage(
   await transaction.session.define(
     `CREATE TABLE ${STAGE} (${columns.map((c) => `${c.sql} ${duckType(c.type)}`).join(", ")})`,
   );
-  await runLowered(
-    transaction.session,
-    `INSERT INTO ${STAGE} ${written.statement.query.sql}`,
-    written.values,
+  const values = columns.map((c) =>
+    forColumn({ sql: `r.${c.sql}`, type: c.type }, c.type, c.name ?? "", () => ""),
   );
+  const sql = `INSERT INTO ${STAGE} SELECT ${values.join(", ")} FROM (${written.statement.query.sql}) AS r`;
+  await runLowered(transaction.session, sql, written.values);
   return `SELECT ${columns.map((c) => c.sql).join(", ")} FROM ${STAGE}`;
 }
 
@@ -130,7 +151,11 @@ function checkAppend(table: Table, fields: Field[]): void {
   }
 }
 
-function insertSql(table: Table, { query, names }: SelectStatement): string {
+function insertSql(
+  table: Table,
+  { query, names }: SelectStatement,
+  into: string = duckTable(table.name),
+): string {
   const columns = names.map(
     (name) => table.fields.find((f) => f.name.toLowerCase() === name.toLowerCase())?.name ?? name,
   );
@@ -140,5 +165,5 @@ function insertSql(table: Table, { query, names }: SelectStatement): string {
     forColumn({ sql: `r.${c.sql}`, type: c.type }, c.type, names[i] ?? "", () => ""),
   );
   const all = [...values, ...missing.map(() => "[]")].join(", ");
-  return `INSERT INTO ${duckTable(table.name)} (${list}) SELECT ${all} FROM (${query.sql}) AS r`;
+  return `INSERT INTO ${into} (${list}) SELECT ${all} FROM (${query.sql}) AS r`;
 }

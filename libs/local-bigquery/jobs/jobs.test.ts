@@ -109,6 +109,51 @@ test("dispositions: truncate replaces, append adds, empty refuses a table with r
   assert.equal((await destination.getMetadata())[0].creationTime, created);
 });
 
+test("a partition decorator replaces that partition alone, and refuses rows of another", async (t) => {
+  const kit = await startKit(t);
+  await kit.client.createDataset("d");
+  await kit.rows("CREATE TABLE d.p (day DATE, v INT64, tags ARRAY<STRING>) PARTITION BY day");
+  await kit.rows("INSERT INTO d.p (day, v) VALUES ('2026-01-01', 1), ('2026-01-02', 2)");
+  const run = async (query: string, partition: string, writeDisposition: string): Promise<void> => {
+    const destination = kit.client.dataset("d").table(`p$${partition}`);
+    const [job] = await kit.client.createQueryJob({ query, destination, writeDisposition });
+    await job.promise();
+  };
+  await run(
+    "SELECT DATE '2026-01-01' AS day, 10 + v AS v FROM d.p WHERE v = 1",
+    "20260101",
+    "WRITE_TRUNCATE",
+  );
+  await run("SELECT DATE '2026-01-02' AS day, 3 AS v", "20260102", "WRITE_APPEND");
+  const rows = "SELECT v FROM d.p ORDER BY v";
+  assert.deepEqual(await kit.rows(rows), [{ v: 2 }, { v: 3 }, { v: 11 }]);
+  const other = await failureOf(run("SELECT DATE '2026-01-05' AS day, 3 AS v", "20260101", "WRITE_TRUNCATE"));
+  assert.match(
+    other.message,
+    /^Some rows belong to different partitions rather than destination partition 20260101$/,
+  );
+  assert.equal(
+    (await failureOf(run("SELECT DATE '2026-01-01' AS day", "20260101", "WRITE_EMPTY"))).reason,
+    "duplicate",
+  );
+  assert.equal(
+    (await failureOf(run("SELECT DATE '2026-01-01' AS day", "2026", "WRITE_APPEND"))).reason,
+    "invalid",
+  );
+  assert.deepEqual(await kit.rows(rows), [{ v: 2 }, { v: 3 }, { v: 11 }]);
+});
+
+test("maximumBytesBilled refuses what would bill more", async (t) => {
+  const kit = await startKit(t);
+  await withTable(kit);
+  const failure = await failureOf(
+    kit.client.query({ query: "SELECT * FROM d.t", maximumBytesBilled: "1000" }),
+  );
+  assert.deepEqual([failure.code, failure.reason], [400, "bytesBilledLimitExceeded"]);
+  const [rows] = await kit.client.query({ query: "SELECT * FROM d.t", maximumBytesBilled: "20000000" });
+  assert.equal(rows.length, 2);
+});
+
 test("CREATE_NEVER needs the table; a missing dataset is not found", async (t) => {
   const kit = await startKit(t);
   await withTable(kit);

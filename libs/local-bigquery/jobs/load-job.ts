@@ -33,6 +33,7 @@ function readLoad(project: string, options: JsonObject): Load {
   const format = stringOr(options.sourceFormat, "CSV");
   if (format !== "CSV" && format !== "NEWLINE_DELIMITED_JSON") throw notImplemented(`sourceFormat ${format}`);
   const destination = readDestination(project, options, "WRITE_APPEND");
+  if (destination?.partition !== undefined) throw notImplemented("a load into one partition");
   if (!destination) throw new BigQueryError("required", "Required parameter is missing: destinationTable");
   const schema = objectOr(options.schema).fields;
   return { destination, fields: schema === undefined ? undefined : readFields(schema), format, options };

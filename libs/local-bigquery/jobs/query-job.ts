@@ -4,7 +4,7 @@ import { type Field, fieldOfType, schemaJson } from "../catalog/schema.ts";
 import type { Session } from "../catalog/session.ts";
 import type { Store } from "../catalog/store.ts";
 import type { Transaction } from "../catalog/transaction.ts";
-import { invalidQuery } from "../errors.ts";
+import { BigQueryError, invalidQuery } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableView } from "../sql/analysis.ts";
 import { type Dml, TWICE } from "../sql/dml.ts";
@@ -71,7 +71,7 @@ function statisticsOf(
   { statementType, bytes, statement, written }: Facts,
   more: JsonObject = {},
 ): JsonObject {
-  const billed = bytes === 0 ? 0 : Math.max(10 * 1024 * 1024, bytes);
+  const billed = billedBytes(bytes);
   const referenced = statement.referenced.filter((t) => !t.virtual).map((t) => reference(t.name));
   const totals = {
     totalBytesProcessed: String(bytes),
@@ -133,17 +133,33 @@ export async function runSelect(
   statement: Statement,
   plan: SelectStatement,
   values: Values,
+  maximumBytes: number | undefined,
 ): Promise<Outcome> {
+  const bytes = await sizes.bytes(session, statement.referenced);
+  checkBilled(bytes, maximumBytes);
   const result = await runLowered(session, plan.query.sql, values);
   const rows: Row[] = [];
   const types = plan.query.columns.map((c) => c.type);
   for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
     encodeChunk(chunk, types, rows);
-  const bytes = await sizes.bytes(session, statement.referenced);
   return {
     statistics: statisticsOf({ statementType: "SELECT", bytes, statement, written: rows.length }),
     result: { fields: fieldsOf(plan), rows },
   };
+}
+
+/** Bytes that a query bills: at least 10 MiB where it reads anything. */
+function billedBytes(bytes: number): number {
+  return bytes === 0 ? 0 : Math.max(10 * 1024 * 1024, bytes);
+}
+
+function checkBilled(bytes: number, maximum: number | undefined): void {
+  const billed = billedBytes(bytes);
+  if (maximum !== undefined && billed > maximum)
+    throw new BigQueryError(
+      "bytesBilledLimitExceeded",
+      `Query exceeded limit for bytes billed: ${maximum}. ${billed} or higher required.`,
+    );
 }
 
 export interface Effect {
@@ -162,6 +178,7 @@ export async function runEffect(effect: Effect, statement: Statement): Promise<O
   const { transaction, sizes, query } = effect;
   const values = valuesOf(statement, query, effect.now);
   const bytes = await sizes.bytes(transaction.session, statement.referenced);
+  checkBilled(bytes, query.maximumBytes);
   const facts = { statementType: typeOf(statement), bytes, statement };
   if (plan.kind === "dml") {
     if (query.destination) throw invalidQuery("Cannot set destination table in jobs with DML statements");
@@ -180,7 +197,8 @@ export async function runEffect(effect: Effect, statement: Statement): Promise<O
     sizes.forgetAll();
     return ddlOutcome(statement, await defineWith(effect, statement, values), bytes);
   }
-  if (!query.destination) return runSelect(transaction.session, sizes, statement, plan, values);
+  if (!query.destination)
+    return runSelect(transaction.session, sizes, statement, plan, values, query.maximumBytes);
   const written = { statement: plan, referenced: statement.referenced, values };
   const rows = await writeDestination(transaction, query.destination, written, () =>
     effect.store.creationTime(),

@@ -117,7 +117,14 @@ export class QueryEngine {
         (session) => {
           const statement = lowering.lower(store.catalog, project, query);
           if (statement.plan.kind !== "select") throw new Error("not a query");
-          return runSelect(session, sizes, statement, statement.plan, valuesOf(statement, query, created));
+          return runSelect(
+            session,
+            sizes,
+            statement,
+            statement.plan,
+            valuesOf(statement, query, created),
+            query.maximumBytes,
+          );
         },
         (interrupt) => running.interruptible(interrupt),
       );

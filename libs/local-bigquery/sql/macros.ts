@@ -36,8 +36,8 @@ const MACROS: Record<string, string> = {
   "float_text(x)": `CASE WHEN isnan(x) THEN 'NaN' WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'inf' ELSE '-inf' END
     WHEN CAST(format('{:.15g}', x) AS DOUBLE) = x THEN format('{:.15g}', x) ELSE format('{:.17g}', x) END`,
   "numeric_text(x)": `regexp_replace(CAST(x AS VARCHAR), '\\.?0+$', '')`,
-  "datetime_text(x)": `strftime(x, CASE WHEN epoch_us(x) % 1000000 = 0 THEN '%Y-%m-%d %H:%M:%S'
-    WHEN epoch_us(x) % 1000 = 0 THEN '%Y-%m-%d %H:%M:%S.%g' ELSE '%Y-%m-%d %H:%M:%S.%f' END)`,
+  "datetime_text(x)": `CASE WHEN epoch_us(x) % 1000000 = 0 THEN strftime(x, '%Y-%m-%d %H:%M:%S')
+    WHEN epoch_us(x) % 1000 = 0 THEN strftime(x, '%Y-%m-%d %H:%M:%S.%g') ELSE strftime(x, '%Y-%m-%d %H:%M:%S.%f') END`,
   "time_text(x)": `bq.datetime_text(DATE '2000-01-01' + x)[12:]`,
 
   // Arithmetic.

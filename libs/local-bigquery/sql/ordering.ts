@@ -27,6 +27,8 @@ export function readOrderItem(item: unknown): OrderItem {
 export function orderKeys(sql: string, type: Type, item: OrderItem, where: string): string {
   if (!isOrdered(type))
     throw invalidQuery(`ORDER BY does not support expressions of type ${typeName(type)}${where}`);
+  // DuckDB takes a bare string for a mistake.
+  if (sql.startsWith("'")) return orderKeys(`(${sql} || '')`, type, item, where);
   const direction = item.descending ? "DESC" : "ASC";
   const nulls = `NULLS ${item.nullsFirst ? "FIRST" : "LAST"}`;
   if (type.kind !== "FLOAT64") return `${sql} ${direction} ${nulls}`;

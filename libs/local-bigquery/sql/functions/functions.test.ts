@@ -63,6 +63,10 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     ["CAST(NUMERIC '1.500' AS STRING)", "1.5"],
     ["CAST(TIMESTAMP '2024-01-02 03:04:05.123456+02:00' AS STRING)", "2024-01-02 01:04:05.123456+00"],
     ["CAST(DATETIME '2024-01-02 03:04:05' AS STRING)", "2024-01-02 03:04:05"],
+    [
+      "(SELECT MAX(CAST(t AS STRING)) FROM UNNEST([TIMESTAMP '2024-01-02 03:04:05.5']) AS t)",
+      "2024-01-02 03:04:05.500+00",
+    ],
     ["CAST(b'ab' AS STRING)", "ab"],
   ],
   strings: [
