@@ -26,6 +26,11 @@ test("without any variable the embedded mode's defaults hold", () => {
     PLATFORM_DATASET: "convergence_platform",
     RUNNER_SLOTS: 16,
     EMBEDDED_BUS_SYNCHRONOUS: "full",
+    OPERATOR_PORT: 9100,
+    KAFKA_TOPIC_PREFIX: "",
+    KAFKA_PARTITIONS: 12,
+    KAFKA_REPLICATION_FACTOR: 1,
+    KAFKA_TLS: "off",
     LOG_LEVEL: "warn",
   });
 });

@@ -88,6 +88,53 @@ const variables = {
     ["full", "normal"],
     "SQLite's synchronous of the embedded bus. full: what was accepted survives a power cut; normal: it survives a killed process, a power cut may take the last moments.",
   ).prefault("full"),
+  BIGQUERY_ENDPOINT: text(/^https?:\/\/\S+$/, {
+    description:
+      "For services as processes of their own: a local BigQuery to use in place of Google's (`npm run local-bigquery`).",
+    unit: "URL",
+    expects: "a URL such as http://127.0.0.1:9050",
+  }).optional(),
+  KEY_RING_FILE: path(
+    "For services as processes of their own: the local key ring's file, made at the first use. Unset: keys.json in the data folder.",
+  ).optional(),
+  OPERATOR_PORT: port(
+    "For tenant-service, pipeline-service and step-runner as processes of their own: where /health and /metrics are.",
+  ).prefault("9100"),
+  KAFKA_BROKERS: text(/^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$/, {
+    description: "For services as processes of their own: the Kafka brokers to begin with.",
+    unit: "host:port, with commas",
+    expects: "host:port, several with commas between",
+  }).optional(),
+  KAFKA_TOPIC_PREFIX: text(/^[A-Za-z0-9._-]{0,64}$/, {
+    description:
+      "Stands before every topic's and group's name, so that several platforms may share a cluster.",
+    unit: "text",
+    expects: "at most 64 letters, digits, dots, dashes and underscores",
+  }).prefault(""),
+  KAFKA_PARTITIONS: whole(1, 256, {
+    description: "Partitions of every topic. Fixed once the topics are made.",
+    unit: "partitions",
+  }).prefault("12"),
+  KAFKA_REPLICATION_FACTOR: whole(1, 7, {
+    description: "Copies of every partition, when the topics are made.",
+    unit: "brokers",
+  }).prefault("1"),
+  KAFKA_TLS: oneOf(["on", "off"], "Whether connections to Kafka are encrypted.").prefault("off"),
+  KAFKA_SASL_MECHANISM: oneOf(
+    ["plain", "scram-sha-256", "scram-sha-512"],
+    "How to log in to Kafka; unset: not at all.",
+  ).optional(),
+  KAFKA_SASL_USERNAME: text(/^.{1,256}$/, {
+    description: "Who logs in to Kafka.",
+    unit: "text",
+    expects: "1 to 256 characters",
+  }).optional(),
+  KAFKA_SASL_PASSWORD: text(/^.{1,1024}$/, {
+    description: "Its password.",
+    unit: "secret",
+    expects: "1 to 1,024 characters",
+    secret: true,
+  }).optional(),
   LOG_LEVEL: oneOf(
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
     "The least severe log lines to print.",

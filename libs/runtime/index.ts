@@ -7,5 +7,6 @@ export * from "./lifecycle.ts";
 export * from "./listen.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
+export * from "./operator-server.ts";
 export * from "./random.ts";
 export * from "./start-error.ts";
