@@ -96,6 +96,7 @@ export async function startEmbedded(
   const port = await gatewayPart(shared, {
     database: inDataDir("gateway.sqlite"),
     catalogue,
+    metricsOnPort: true,
     adminKey: admin.key,
     // Who gave an admin key may have put the gateway behind a proxy, whose requests all come from this machine.
     openOnboarding: isLoopback(config.HOST) && config.ADMIN_API_KEY === undefined,

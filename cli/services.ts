@@ -45,7 +45,14 @@ export async function loadTemplates({ config, logOf }: Pick<Shared, "config" | "
 /** The gateway with its HTTP server. Resolves, with its port, once its views are caught up. */
 export async function gatewayPart(
   shared: Shared,
-  own: { database: string; catalogue: Catalogue; adminKey: string; openOnboarding: boolean },
+  own: {
+    database: string;
+    catalogue: Catalogue;
+    adminKey: string;
+    openOnboarding: boolean;
+    /** Whether /metrics is on PORT, too. */
+    metricsOnPort: boolean;
+  },
 ): Promise<number> {
   const { config, bus, parts, version } = shared;
   const log = shared.logOf("gateway");
@@ -75,7 +82,7 @@ export async function gatewayPart(
     random,
     log,
     metrics: meters,
-    exposition: shared.metrics,
+    exposition: own.metricsOnPort ? shared.metrics : null,
     version,
   });
   const http = await parts.start(

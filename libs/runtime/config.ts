@@ -51,6 +51,9 @@ const variables = {
     expects: "an IP address or a host name",
   }).prefault("127.0.0.1"),
   LOCAL_BIGQUERY_PORT: port("Where the local BigQuery listens (BigQuery's REST interface).").prefault("9050"),
+  LOCAL_BIGQUERY_DATA_DIR: path(
+    "For a local BigQuery as a process of its own: the folder that it keeps its data in. Unset: in memory.",
+  ).optional(),
   CONVERGENCE_DATA_DIR: path("Folder of all that is kept: the log, views, local BigQuery, keys.").prefault(
     ".convergence",
   ),
