@@ -61,17 +61,19 @@ export async function onboard(
   if (apiKey === null) throw new Error("tenant-service answered an onboarding without a key");
   await context.keys.waitForKey(apiKey.id, OWN_VIEW_MS);
   return {
-    body: { ...readBody(granted.body), api_key: apiKey.text },
+    body: readBody(granted.body, apiKey.text),
     delivered: () => context.delivery.note(tenant_id.toLowerCase(), apiKey.id),
   };
 }
 
-function readBody(text: string): Omit<Onboarded, "api_key"> {
+/** The answer as the specification prints it, its order too. */
+function readBody(text: string, api_key: string): Onboarded {
   const body: unknown = JSON.parse(text);
   if (!isJsonObject(body)) throw new Error("tenant-service answered an onboarding with no object");
   const { tenant_id, dataset_created, tables_created, dryrun_status, message } = body;
   return {
     tenant_id: String(tenant_id),
+    api_key,
     dataset_created: dataset_created === true,
     tables_created: Array.isArray(tables_created) ? tables_created.map(String) : [],
     dryrun_status: String(dryrun_status),
