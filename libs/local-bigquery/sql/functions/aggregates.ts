@@ -46,6 +46,9 @@ const NODES: Record<string, { name: string; args: string[] }> = {
   array_concat_agg: { name: "ARRAY_CONCAT_AGG", args: ["this"] },
   string_agg: { name: "STRING_AGG", args: ["this", "separator"] },
   approx_count_distinct: { name: "APPROX_COUNT_DISTINCT", args: ["this"] },
+  bitwise_and_agg: { name: "BIT_AND", args: ["this"] },
+  bitwise_or_agg: { name: "BIT_OR", args: ["this"] },
+  bitwise_xor_agg: { name: "BIT_XOR", args: ["this"] },
   logical_and: { name: "LOGICAL_AND", args: ["this"] },
   logical_or: { name: "LOGICAL_OR", args: ["this"] },
   stddev: { name: "STDDEV", args: ["this"] },
@@ -87,6 +90,28 @@ function boolean(duck: string, type: Type): Aggregate {
     return {
       sql: `CAST(${duck}(${distinct(call)}${coerce(value, BOOL).sql})${call.over} AS ${type.kind === "BOOL" ? "BOOLEAN" : "BIGINT"})`,
       type,
+    };
+  };
+}
+
+function bitwise(duck: string): Aggregate {
+  return (call) => {
+    const value = argument(call);
+    if (!coercible(value, INT64)) throw noMatch(call);
+    return { sql: `${duck}(${distinct(call)}${coerce(value, INT64).sql})${call.over}`, type: INT64 };
+  };
+}
+
+/** A statistic of two FLOAT64 values. */
+function pair(duck: string): Aggregate {
+  return (call) => {
+    const values = [argument(call), argument(call, 1)];
+    if (values.some((v) => v.type.kind === "NUMERIC"))
+      throw notImplemented(`${call.name} on NUMERIC${call.where}`);
+    if (!values.every((v) => coercible(v, FLOAT64))) throw noMatch(call);
+    return {
+      sql: `${duck}(${values.map((v) => coerce(v, FLOAT64).sql).join(", ")})${call.over}`,
+      type: FLOAT64,
     };
   };
 }
@@ -181,6 +206,11 @@ export const AGGREGATES: Record<string, Aggregate> = {
     sql: `count(DISTINCT ${argument(call).sql})${call.over}`,
     type: INT64,
   }),
+  BIT_AND: bitwise("bit_and"),
+  BIT_OR: bitwise("bit_or"),
+  BIT_XOR: bitwise("bit_xor"),
+  COVAR_POP: pair("covar_pop"),
+  COVAR_SAMP: pair("covar_samp"),
   LOGICAL_AND: boolean("bool_and", BOOL),
   LOGICAL_OR: boolean("bool_or", BOOL),
   STDDEV: statistic("stddev_samp"),

@@ -112,6 +112,12 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     ["UNIX_MILLIS(TIMESTAMP '1970-01-01 00:00:01.5')", "1500"],
     ["LAST_DAY(DATE '2024-02-03')", "2024-02-29"],
     ["'2024-02-03' = DATE '2024-02-03'", "true"],
+    ["TIME_ADD(TIME '23:30:00', INTERVAL 90 MINUTE)", "01:00:00"],
+    ["TIME_SUB(TIME '00:15:00', INTERVAL 30 MINUTE)", "23:45:00"],
+    ["TIME_DIFF(TIME '12:30:45.5', TIME '12:30:45.123', MICROSECOND)", "377000"],
+    ["TIME_TRUNC(TIME '12:30:45', HOUR)", "12:00:00"],
+    ["PARSE_DATE('%Y/%m/%d', '2024/01/15')", "2024-01-15"],
+    ["PARSE_TIMESTAMP('%F %T', '2024-01-15 12:34:56')", "2024-01-15 12:34:56+00"],
   ],
   JSON: [
     ['JSON_VALUE(JSON \'{"a": {"b": "x"}}\', \'$.a.b\')', "x"],

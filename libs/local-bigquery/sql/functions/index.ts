@@ -13,6 +13,7 @@ import { MATH_FUNCTIONS } from "./math.ts";
 import { REGEXP_SPECIALS } from "./regexps.ts";
 import { SPELLINGS } from "./spellings.ts";
 import { STRING_FUNCTIONS } from "./strings.ts";
+import { TIME_SPECIALS } from "./times.ts";
 
 /**
  * THE LOWERING TABLE. A function is lowered if it is here, and refused by name if not.
@@ -38,7 +39,12 @@ export interface FunctionCall {
 }
 export type Special = (call: FunctionCall) => Expr;
 
-const SPECIALS: Record<string, Special> = { ...DATE_SPECIALS, ...JSON_SPECIALS, ...REGEXP_SPECIALS };
+const SPECIALS: Record<string, Special> = {
+  ...DATE_SPECIALS,
+  ...JSON_SPECIALS,
+  ...REGEXP_SPECIALS,
+  ...TIME_SPECIALS,
+};
 
 /** Name and arguments of a call, whichever node the parser made of it. */
 export function readCall(node: Node): { name: string; args: unknown[] } | undefined {

@@ -15,6 +15,10 @@ const safely = (operation: string) => (a: string, b: string) => `TRY(${a} ${oper
 
 const exactRound = (x: string): string => `CAST(round(${x}, 0) AS DECIMAL(38,9))`;
 
+const real = (duck: string): Signature[] => [
+  sig("FLOAT64", "FLOAT64", (x) => `bq.finite(${duck}(${x}), ${x}, 0)`),
+];
+
 const anyNull = (args: string[]): string => args.map((a) => `${a} IS NULL`).join(" OR ");
 
 /** GREATEST and LEAST are NULL if one argument is, NaN if one is. */
@@ -138,6 +142,16 @@ export const MATH_FUNCTIONS: Record<string, Signature[]> = {
     sig("INT64", "INT64", (x) => `TRY(-${x})`),
     sig("FLOAT64", "FLOAT64", (x) => `(-${x})`),
   ],
+  SIN: real("sin"),
+  COS: real("cos"),
+  TAN: real("tan"),
+  ATAN: real("atan"),
+  SINH: real("sinh"),
+  COSH: real("cosh"),
+  TANH: real("tanh"),
+  CBRT: real("cbrt"),
+  ATAN2: [sig("FLOAT64, FLOAT64", "FLOAT64", (y, x) => `atan2(${y}, ${x})`)],
+  BIT_COUNT: [sig("INT64", "INT64", (x) => `CAST(bit_count(${x}) AS BIGINT)`)],
   GREATEST: extreme("greatest"),
   LEAST: extreme("least"),
   IS_NAN: [sig("FLOAT64", "BOOL", (x) => `isnan(${x})`)],

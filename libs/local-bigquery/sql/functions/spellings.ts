@@ -44,4 +44,13 @@ export const SPELLINGS: Record<string, Spelling> = {
   json_type: one("JSON_TYPE"),
   json_keys: one("JSON_KEYS"),
   nvl: two("NVL"),
+  sin: one("SIN"),
+  cos: one("COS"),
+  tan: one("TAN"),
+  atan: one("ATAN"),
+  atan2: two("ATAN2"),
+  sinh: one("SINH"),
+  cosh: one("COSH"),
+  tanh: one("TANH"),
+  cbrt: one("CBRT"),
 };

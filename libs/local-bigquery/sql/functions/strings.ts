@@ -79,6 +79,17 @@ export const STRING_FUNCTIONS: Record<string, Signature[]> = {
     sig("STRING, STRING", "ARRAY<STRING>", (s, d) => `string_split(${s}, ${d})`),
   ],
   ASCII: [sig("STRING", "INT64", (s) => `CASE WHEN ${s} = '' THEN 0 ELSE CAST(ascii(${s}) AS BIGINT) END`)],
+  UNICODE: [
+    sig("STRING", "INT64", (s) => `CASE WHEN ${s} = '' THEN 0 ELSE CAST(unicode(${s}) AS BIGINT) END`),
+  ],
+  TO_CODE_POINTS: [
+    sig(
+      "STRING",
+      "ARRAY<INT64>",
+      (s) =>
+        `CASE WHEN ${s} = '' THEN [] ELSE list_transform(string_split(${s}, ''), lambda c: CAST(unicode(c) AS BIGINT)) END`,
+    ),
+  ],
   CHR: [sig("INT64", "STRING", (n) => `chr(CAST(${n} AS INTEGER))`)],
   TRANSLATE: [sig("STRING, STRING, STRING", "STRING", (s, a, b) => `translate(${s}, ${a}, ${b})`)],
   STRING: [
