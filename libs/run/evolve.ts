@@ -10,6 +10,9 @@ import {
   usedKey,
 } from "./state.ts";
 
+/** Expired Idempotency-Keys are dropped at most so often, in milliseconds. */
+const FORGET_EVERY_MS = 3_600_000;
+
 /** Folds an event into a tenant's runs. Pure; never fails on a counted event. */
 export function evolve(state: TenantRuns, event: RunEvent | RunFact): TenantRuns {
   switch (event.type) {
@@ -44,15 +47,18 @@ function accept(state: TenantRuns, event: Omit<RunAccepted, "meta">): TenantRuns
   const run: Run = { head: event.run, version: 1, status: "PENDING", steps };
   const runs = state.runs.set(event.run.run_id, run);
   if (event.idempotency === null) return { ...state, runs };
-  const remembered = forget(state.recentKeys, event.requested_at - IDEMPOTENCY_WINDOW_MS);
-  const key = usedKey(event.idempotency, event.run.run_id, event.requested_at);
-  return { runs, recentKeys: remembered.set(event.idempotency.key, key) };
+  const { key } = event.idempotency;
+  const used = usedKey(event.idempotency, event.run.run_id, event.requested_at);
+  // Deleted first: a key that is used again moves behind the others, which keeps them in order of use.
+  const recentKeys = forget(state.recentKeys.delete(key), event.requested_at - IDEMPOTENCY_WINDOW_MS);
+  return { runs, recentKeys: recentKeys.set(key, used) };
 }
 
-/** Drops the keys used before `horizon` from the front: they are in order of acceptance, oldest first. */
+/** Drops the keys used before `horizon`: not one by one, since each dropping copies the keys that stay. */
 function forget(keys: TenantRuns["recentKeys"], horizon: number): TenantRuns["recentKeys"] {
-  const kept = keys.skipWhile((key) => key.at < horizon);
-  return kept.size === keys.size ? keys : kept;
+  const oldest = keys.first();
+  if (oldest === undefined || oldest.at >= horizon - FORGET_EVERY_MS) return keys;
+  return keys.filter((key) => key.at >= horizon);
 }
 
 function withRun(state: TenantRuns, runId: string, change: (run: Run) => Run): TenantRuns {

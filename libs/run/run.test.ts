@@ -154,13 +154,39 @@ test("a repeat with the same Idempotency-Key and body is the first run, for 24 h
   );
 });
 
-test("a key is remembered after its run is over, and forgotten once 24 hours have passed", () => {
+test("a key is remembered after its run is over, and forgotten within 25 hours", () => {
   const first = accepted(["stop"], { idempotency: { key: "k1", body_hash: "h" } });
   const over = after(first, decideReported(first, reported(0), NOW));
   assert.equal(over.runs.size, 0);
   assert.equal(over.recentKeys.size, 1);
-  const later = submit({ run_id: "r2", idempotency: { key: "k2", body_hash: "h" } }, NOW + 25 * HOUR);
+  const later = submit({ run_id: "r2", idempotency: { key: "k2", body_hash: "h" } }, NOW + 25 * HOUR + 1);
   assert.deepEqual([...after(over, decideSubmit(over, later, NOW, plan("r2"))).recentKeys.keys()], ["k2"]);
+});
+
+test("a key that is used again is forgotten by its later use, and hides no older one", () => {
+  const use = (state: TenantRuns, run_id: string, key: string, hours: number) => {
+    const command = submit({ run_id, idempotency: { key, body_hash: "h" } }, NOW + hours * HOUR);
+    return after(state, decideSubmit(state, command, NOW, plan(run_id)));
+  };
+  const twice = use(use(use(noRuns, "r1", "a", 0), "r2", "b", 1), "r3", "a", 24);
+  assert.deepEqual([...twice.recentKeys.keys()], ["b", "a"]);
+  assert.deepEqual([...use(twice, "r4", "c", 27).recentKeys.keys()], ["a", "c"]);
+});
+
+test("20,000 idempotent runs are folded in time that grows with their number, not its square", () => {
+  const begun = performance.now();
+  let state = noRuns;
+  for (let n = 0; n < 20_000; n += 1) {
+    const [fact] = decideSubmit(
+      state,
+      submit({ run_id: `r${n}`, idempotency: { key: `k${n}`, body_hash: "h" } }, NOW + n),
+      NOW,
+      plan(`r${n}`),
+    );
+    if (fact !== undefined) state = evolve(state, fact);
+  }
+  assert.equal(state.recentKeys.size, 20_000);
+  assert.ok(performance.now() - begun < 5_000, `${Math.round(performance.now() - begun)} ms`);
 });
 
 test("the first claim of the current attempt starts the step; a second changes nothing", () => {
