@@ -51,6 +51,7 @@ export function coerce(expr: Expr, to: Type): Expr {
     return { sql: `CAST(${quote(expr.text ?? "")} AS ${duckType(to)})`, type: to };
   if (isText(expr)) return { sql: textTo(expr, to), type: to };
   if (!coercible(expr, to)) throw notImplemented(`${typeName(expr.type)} as ${typeName(to)}`);
+  if (expr.type.kind === "NUMERIC") return { sql: `bq.numeric_to_float(${expr.sql})`, type: to };
   return { sql: `CAST(${expr.sql} AS ${duckType(to)})`, type: to };
 }
 

@@ -1,6 +1,6 @@
 /**
  * JSON text in the form that the service gives back: no white space, an object's keys in order, the first of two
- * equal keys, numbers as written where they are integers. Undefined where the text is not JSON.
+ * equal keys, integers as written, other numbers as doubles. Undefined where the text is not JSON.
  */
 export function canonicalJson(text: string): string | undefined {
   try {
@@ -17,8 +17,31 @@ export function canonicalJson(text: string): string | undefined {
 
 const NUMBER = "\u0000number";
 
+const INT64_MIN = -(2n ** 63n);
+const UINT64_MAX = 2n ** 64n - 1n;
+
 function numberText(value: number, source: string): string {
-  return /^-?\d+$/.test(source) && source !== "-0" ? source : String(value);
+  if (/^-?\d+$/.test(source) && source !== "-0") {
+    const integer = BigInt(source);
+    if (integer >= INT64_MIN && integer <= UINT64_MAX) return source;
+  }
+  return doubleText(value);
+}
+
+/** A double as the service's JSON writes it: always with a point or an exponent. */
+function doubleText(value: number): string {
+  if (value === 0) return Object.is(value, -0) ? "-0.0" : "0.0";
+  const [mantissa = "", exponent = "0"] = Math.abs(value).toExponential().split("e");
+  const digits = mantissa.replace(".", "");
+  const point = Number(exponent) + 1;
+  const sign = value < 0 ? "-" : "";
+  if (point > 15 || point <= -4) {
+    const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
+    const power = String(Math.abs(point - 1)).padStart(2, "0");
+    return `${sign}${digits[0]}${fraction}e${point > 0 ? "+" : "-"}${power}`;
+  }
+  if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
+  return `${sign}${digits.slice(0, point).padEnd(point, "0")}.${digits.slice(point) || "0"}`;
 }
 
 function write(value: unknown, numbers: string[]): string {

@@ -40,6 +40,11 @@ const MACROS: Record<string, string> = {
     WHEN epoch_us(x) % 1000 = 0 THEN strftime(x, '%Y-%m-%d %H:%M:%S.%g') ELSE strftime(x, '%Y-%m-%d %H:%M:%S.%f') END`,
   "time_text(x)": `bq.datetime_text(DATE '2000-01-01' + x)[12:]`,
 
+  // By way of text, which both read and write exactly; DuckDB's own casts multiply in floating point.
+  "float_to_numeric(x)": `CASE WHEN NOT isfinite(x) THEN bq.raise('Illegal conversion of non-finite floating point number to numeric: ' || bq.float_text(x))
+    ELSE CAST(format('{:.25f}', x) AS DECIMAL(38,9)) END`,
+  "numeric_to_float(x)": "CAST(CAST(x AS VARCHAR) AS DOUBLE)",
+
   // Arithmetic.
   "float_div(a, b)": `CASE WHEN b = 0 THEN bq.raise(concat('division by zero: ', bq.float_text(a), ' / ', bq.float_text(b))) ELSE a / b END`,
   "int_div(a, b)": `CASE WHEN b = 0 THEN bq.raise(concat('division by zero: ', a, ' / ', b)) ELSE a // b END`,

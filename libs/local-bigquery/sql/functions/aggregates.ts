@@ -151,7 +151,7 @@ function average(call: Call): Expr {
   const value = argument(call);
   if (!isNumeric(value.type)) throw noMatch(call);
   if (value.type.kind !== "NUMERIC")
-    return { sql: `avg(${distinct(call)}${coerce(value, FLOAT64).sql})${call.over}`, type: FLOAT64 };
+    return { sql: `avg(${distinct(call)}${value.sql})${call.over}`, type: FLOAT64 };
   const parts = ["sum", "count"].map(
     (f) => `CAST(${f}(${distinct(call)}${value.sql})${call.over} AS DECIMAL(38,9))`,
   );

@@ -61,6 +61,9 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     ["SAFE_CAST('t' AS BOOL)", null],
     ["SAFE_CAST('2024/01/02' AS DATE)", null],
     ["CAST(NUMERIC '1.500' AS STRING)", "1.5"],
+    ["CAST(123456789012.123 AS NUMERIC)", "123456789012.123001099"],
+    ["CAST(CAST('0.0009765625' AS FLOAT64) AS NUMERIC)", "0.000976563"],
+    ["CAST(NUMERIC '123456789.123456789' AS FLOAT64)", "123456789.12345679"],
     ["CAST(TIMESTAMP '2024-01-02 03:04:05.123456+02:00' AS STRING)", "2024-01-02 01:04:05.123456+00"],
     ["CAST(DATETIME '2024-01-02 03:04:05' AS STRING)", "2024-01-02 03:04:05"],
     [
@@ -129,6 +132,10 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     [
       "TO_JSON_STRING(STRUCT(1 AS a, 'x\"y' AS b, [1, 2] AS c, NULL AS d, DATE '2024-01-01' AS e))",
       '{"a":1,"b":"x\\"y","c":[1,2],"d":null,"e":"2024-01-01"}',
+    ],
+    [
+      "TO_JSON_STRING(JSON '[1.0, 1.50, 1e20, 1.5e-7, 12345678901234567890, -0.001]')",
+      "[1.0,1.5,1e+20,1.5e-07,12345678901234567890,-0.001]",
     ],
     ["TO_JSON_STRING(9007199254740993)", '"9007199254740993"'],
   ],
