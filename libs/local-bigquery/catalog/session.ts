@@ -6,8 +6,9 @@ import type {
   DuckDBValue,
 } from "@duckdb/node-api";
 
-/** Statements that a connection keeps prepared. */
+/** Statements that a connection keeps prepared, and the longest one worth it (characters). */
 const KEPT = 100;
+const LONGEST_KEPT = 20_000;
 
 /** One DuckDB connection, with the statements that it ran last kept prepared. One statement at a time. */
 export class Session {
@@ -25,6 +26,7 @@ export class Session {
   ): Promise<DuckDBMaterializedResult> {
     const kept = this.#prepared.get(sql);
     const statement = kept ?? (await this.#connection.prepare(sql));
+    if (sql.length > LONGEST_KEPT) return runOnce(statement, bind);
     if (!kept) this.#keep(sql, statement);
     bind(statement);
     return statement.run();
@@ -63,5 +65,17 @@ export class Session {
     for (const statement of this.#prepared.values()) statement.destroySync();
     this.#prepared.clear();
     this.#connection.closeSync();
+  }
+}
+
+async function runOnce(
+  statement: DuckDBPreparedStatement,
+  bind: (statement: DuckDBPreparedStatement) => void,
+): Promise<DuckDBMaterializedResult> {
+  try {
+    bind(statement);
+    return await statement.run();
+  } finally {
+    statement.destroySync();
   }
 }

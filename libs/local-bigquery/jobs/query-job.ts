@@ -18,7 +18,9 @@ import { encodeChunk, type Row } from "./rows.ts";
 import { runLowered, type Values } from "./running.ts";
 import type { Sizes } from "./sizes.ts";
 
+/** Lowered statements that are kept, and the longest text worth it (characters). */
 const CACHE = 500;
+const LONGEST_CACHED = 20_000;
 
 /** Lowers statements, and keeps those that it lowered last. */
 export class Lowering {
@@ -31,6 +33,7 @@ export class Lowering {
     const cached = this.#cache.get(key);
     if (cached) return cached;
     const statement = this.lowerAfresh(catalog, project, query, index);
+    if (query.sql.length > LONGEST_CACHED) return statement;
     if (this.#cache.size >= CACHE) this.#cache.delete(this.#cache.keys().next().value ?? "");
     this.#cache.set(key, statement);
     return statement;
