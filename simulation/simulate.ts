@@ -1,6 +1,6 @@
 import { topicSpecs } from "@convergence/contracts";
 import { Clients } from "./clients/clients.ts";
-import { Cluster } from "./cluster/cluster.ts";
+import { Cluster, LEASE_MS } from "./cluster/cluster.ts";
 import { checkHeldKeys, checkKeys } from "./oracle/final-keys.ts";
 import { checkAppends, checkProjection } from "./oracle/final-rows.ts";
 import { checkDeadLetters, checkSecrets } from "./oracle/final-traces.ts";
@@ -71,6 +71,11 @@ class Simulation {
       now: () => this.#world.now(),
       violation,
       note,
+      leaseMs: LEASE_MS,
+      askedOf: (instance, lane) => {
+        const slot = this.#cluster.slots.find(({ process }) => process?.name === instance);
+        return slot?.dealings.lanes.get(lane)?.asked ?? null;
+      },
       decrypt: async (encrypted, tenantId, keyId) =>
         Buffer.from(await this.#cluster.keys.decrypt(encrypted, `${tenantId}|${keyId}|api-key`)).toString(),
     });

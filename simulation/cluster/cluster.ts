@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { type EmbeddedBus, openEmbeddedBus } from "@convergence/bus/embedded/open.ts";
-import { type BusRecord, BusUnavailable, type Running } from "@convergence/bus/port.ts";
+import { BusUnavailable, type Running } from "@convergence/bus/port.ts";
 import { topicSpecs } from "@convergence/contracts";
 import { type Gateway, openGateway } from "@convergence/gateway/gateway.ts";
 import { gatewayMetrics } from "@convergence/gateway/metrics.ts";
@@ -13,6 +13,7 @@ import { type Metrics, metrics } from "@convergence/runtime/metrics.ts";
 import { startStepRunner } from "@convergence/step-runner";
 import { startTenantService } from "@convergence/tenant-service";
 import { type MemoryWarehouse, memoryWarehouse } from "@convergence/warehouse/memory/warehouse.ts";
+import { SESSION_MS } from "../plan/make-faults.ts";
 import type { Fault, Plan, SlotName } from "../plan/plan.ts";
 import { busOf, type Dealings } from "../world/bus-of.ts";
 import { Prng } from "../world/prng.ts";
@@ -23,10 +24,9 @@ import { CATALOGUE, PLATFORM_DATASET, PROJECT, TABLE_SHAPES, tablesOf } from "./
 import { Trouble } from "./trouble.ts";
 
 /** Shorter than in production, so that more happens. In milliseconds. */
-const LEASE_MS = 5_000;
+export const LEASE_MS = 5_000;
 const SNAPSHOT_MS = 1_500;
 const FLUSH_MS = 300;
-const SESSION_MS = 6_000;
 const RETRY_START_MS = 1_000;
 
 /** A place in the cluster and the process in it. */
@@ -85,7 +85,7 @@ export class Cluster {
       skewMs,
       starts: 0,
       process: undefined,
-      dealings: { lanes: new Map(), taken: new Set<BusRecord>() },
+      dealings: this.#newDealings(),
       service: undefined,
       gateway: undefined,
       files: name.startsWith("gateway") ? newFiles() : undefined,
@@ -207,7 +207,7 @@ export class Cluster {
   #start(slot: Slot): void {
     slot.starts += 1;
     const name = `${slot.name}.${slot.starts}`;
-    slot.dealings = { lanes: new Map(), taken: new Set() };
+    slot.dealings = this.#newDealings();
     slot.service = undefined;
     slot.gateway = undefined;
     const process = new Process({
@@ -222,7 +222,7 @@ export class Cluster {
         if (slot.process !== process) return;
         slot.service = undefined;
         slot.gateway = undefined;
-        slot.dealings = { lanes: new Map(), taken: new Set() };
+        slot.dealings = this.#newDealings();
       },
     });
     slot.process = process;
@@ -250,6 +250,15 @@ export class Cluster {
       this.#watch.violation(`${process.name} did not start: ${String(error)}`);
     }
     this.#crash(slot, RETRY_START_MS);
+  }
+
+  #newDealings(): Dealings {
+    return {
+      lanes: new Map(),
+      taken: new Set(),
+      now: () => this.#world.now(),
+      violation: (what) => this.#watch.violation(what),
+    };
   }
 
   async #serve(slot: Slot, process: Process): Promise<Running> {

@@ -5,6 +5,7 @@ import { evolve as evolveRuns, noRuns, type RunEvent, type TenantRuns } from "@c
 import { evolve as evolveTenant, type TenantEvent, type TenantState } from "@convergence/tenant";
 import { CountedLog } from "./counted-log.ts";
 import { SeenKeys } from "./keys.ts";
+import { LeaseRule } from "./leases.ts";
 import { SeenRuns } from "./runs.ts";
 import { checkRunsSnapshot, checkTenantSnapshot } from "./snapshots.ts";
 
@@ -27,6 +28,10 @@ export interface OracleDeps {
   now(): number;
   violation(what: string): void;
   note(what: string): void;
+  /** What the instance of this name asked of its lane: null once it is gone. */
+  askedOf(instance: string, lane: string): readonly { topic: string; at: number; end: number }[] | null;
+  /** Milliseconds of a lease. */
+  leaseMs: number;
   /** Opens what a KeyIssued holds. */
   decrypt(encrypted: Uint8Array, tenantId: string, keyId: string): Promise<string>;
 }
@@ -48,6 +53,7 @@ export class Oracle {
   checksum = 0;
   readonly #deps: OracleDeps;
   readonly #logs = { "run.events": new CountedLog(), "tenant.events": new CountedLog() };
+  readonly #leases: LeaseRule;
   readonly #ends = new Map<string, number>();
   /** Who appended which bytes to an event log. */
   readonly #appenders = new Map<string, Set<string>>();
@@ -56,6 +62,7 @@ export class Oracle {
     this.#deps = deps;
     this.runs = new SeenRuns((what) => deps.violation(what));
     this.keys = new SeenKeys(deps);
+    this.#leases = new LeaseRule(deps);
   }
 
   /** Takes note of who appends what, before it is stored. */
@@ -104,6 +111,9 @@ export class Oracle {
       case "tenant.events":
         this.#event(topic, record, message);
         break;
+      case "step.results":
+        this.#leases.result(record, message);
+        break;
       case "api-keys":
         this.keys.announced(message);
         break;
@@ -134,7 +144,8 @@ export class Oracle {
     if (verdict !== "counted") return;
     this.counted++;
     this.#checkAppender(topic, record, log.writer(record.partition));
-    if (isRunEvent(topic, message)) this.#runEvent(message);
+    if (isRunEvent(topic, message))
+      this.#runEvent(message, log.writer(record.partition) ?? "", record.partition);
     else if (isTenantEvent(topic, message)) this.#tenantEvent(message);
     if ("command_id" in message && message.command_id !== null)
       this.#outcome(message.command_id, message.type);
@@ -162,7 +173,8 @@ export class Oracle {
     }
   }
 
-  #runEvent(event: RunEvent): void {
+  #runEvent(event: RunEvent, writer: string, partition: number): void {
+    if (event.type === "StepReissued") this.#leases.reissued(event, writer, partition);
     fold(this.runStreams, event, noRuns, evolveRuns);
     this.runs.fold(event, this.#deps.now());
   }

@@ -1,6 +1,9 @@
 import type { Prng } from "../world/prng.ts";
 import type { Fault, SlotName } from "./plan.ts";
 
+/** After so many milliseconds of silence a process is counted out of its groups: shorter than in production. */
+export const SESSION_MS = 6_000;
+
 /** Effects after which, or before which, it is most telling to die or freeze; "" is any. */
 const TELLING: Record<string, readonly string[]> = {
   gateway: ["", "append", "append tenant.commands", "append run.commands"],
@@ -35,6 +38,13 @@ export function makeFaults(
   return faults.sort((a, b) => a.at - b.at);
 }
 
+/** Short, past the session, or so that it thaws just as its successor begins. */
+function freezeMs(prng: Prng): number {
+  const roll = prng.fraction();
+  if (roll < 0.3) return prng.int(100, 5_000);
+  return roll < 0.6 ? SESSION_MS + prng.int(0, 40) : SESSION_MS + prng.int(100, 10_000);
+}
+
 function makeFault(slots: readonly SlotName[], partitions: number, untilMs: number, prng: Prng): Fault {
   const at = prng.int(500, untilMs);
   const slot = prng.pick(slots);
@@ -48,15 +58,7 @@ function makeFault(slots: readonly SlotName[], partitions: number, untilMs: numb
     return { kind: "crash", at, slot, effect, nth, side: prng.pick(["before", "after"]), downMs };
   }
   if (roll < 0.4) {
-    const long = prng.chance(0.6);
-    return {
-      kind: "freeze",
-      at,
-      slot,
-      effect,
-      nth,
-      forMs: long ? prng.int(6_100, 16_000) : prng.int(100, 5_000),
-    };
+    return { kind: "freeze", at, slot, effect, nth, forMs: freezeMs(prng) };
   }
   if (roll < 0.44) return { kind: "restart", at, slot, downMs: prng.int(50, 3_000) };
   if (roll < 0.46) return { kind: "lose views", at, slot: "gateway-1", downMs };

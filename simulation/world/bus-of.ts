@@ -11,12 +11,24 @@ import type {
 } from "@convergence/bus/port.ts";
 import type { Process } from "./process.ts";
 
+/** A lane that a process holds. */
+export interface HeldLane {
+  partition: Partition;
+  lane: Lane;
+  /** From when it was caught up. */
+  owner: Owner | undefined;
+  /** Ends of its inputs that it asked for, and when (the world's time). */
+  asked: { topic: string; at: number; end: Offset }[];
+}
+
 /** What of a process' dealings with the bus the oracle looks at. */
 export interface Dealings {
-  /** Lanes that it holds, by group and partition; an owner from when it was caught up. */
-  readonly lanes: Map<string, { partition: Partition; lane: Lane; owner: Owner | undefined }>;
+  /** By group and partition. */
+  readonly lanes: Map<string, HeldLane>;
   /** Records taken from work queues and not done. */
   readonly taken: Set<BusRecord>;
+  now(): number;
+  violation(what: string): void;
 }
 
 /** The bus as one process sees it: each call is one of its effects. */
@@ -30,9 +42,7 @@ export function busOf(process: Process, face: EmbeddedBus, dealings: Dealings): 
       process.effect(`ask mark ${topic}`, () => face.mark(topic, partition, at)),
     own: (options, gained) =>
       process.effect(`join ${options.group}`, () =>
-        face.own(options, (partition) =>
-          watched(process, options, partition, gained(partition), dealings.lanes),
-        ),
+        face.own(options, (partition) => watched(process, options, partition, gained(partition), dealings)),
       ),
     view: (options, fold) => process.effect(`view ${options.topics.join()}`, () => face.view(options, fold)),
     work: (options, take) =>
@@ -74,14 +84,11 @@ function watched(
   { group, log, snapshots }: { group: string; log: string; snapshots: string },
   partition: Partition,
   lane: Lane,
-  lanes: Dealings["lanes"],
+  dealings: Dealings,
 ): Lane {
   const key = `${group}/${partition}`;
-  const entry: { partition: Partition; lane: Lane; owner: Owner | undefined } = {
-    partition,
-    lane,
-    owner: undefined,
-  };
+  const { lanes } = dealings;
+  const entry: HeldLane = { partition, lane, owner: undefined, asked: [] };
   lanes.set(key, entry);
   return {
     snapshot: (record) => lane.snapshot(record),
@@ -89,7 +96,7 @@ function watched(
     fold: (record) => lane.fold(record),
     caughtUp(owner) {
       entry.owner = owner;
-      lane.caughtUp(ownerOf(process, owner, log, snapshots));
+      lane.caughtUp(ownerOf(process, owner, log, snapshots, entry, dealings));
     },
     input: (record) => lane.input(record),
     lost(why) {
@@ -99,14 +106,39 @@ function watched(
   };
 }
 
-function ownerOf(process: Process, owner: Owner, log: string, snapshots: string): Owner {
+function ownerOf(
+  process: Process,
+  owner: Owner,
+  log: string,
+  snapshots: string,
+  { asked }: HeldLane,
+  dealings: Dealings,
+): Owner {
+  let guarded = false;
+  const guard = async () => {
+    await owner.guard();
+    guarded = true;
+  };
+  const append: Owner["append"] = (records) => {
+    if (records[0]?.key === "claim") {
+      if (!guarded)
+        dealings.violation(`${process.name} claims ${log}/${owner.partition} without its group's word`);
+      guarded = false;
+    }
+    return owner.append(records);
+  };
+  const inputEnd = async (topic: string) => {
+    const end = await owner.inputEnd(topic);
+    asked.push({ topic, at: dealings.now(), end });
+    return end;
+  };
   return {
     partition: owner.partition,
-    guard: () => process.effect(`guard ${log}`, () => owner.guard()),
-    append: (records): Promise<Offset[]> => process.effect(`append ${log}`, () => owner.append(records)),
+    guard: () => process.effect(`guard ${log}`, guard),
+    append: (records): Promise<Offset[]> => process.effect(`append ${log}`, () => append(records)),
     appendSnapshots: (records): Promise<Offset[]> =>
       process.effect(`append ${snapshots}`, () => owner.appendSnapshots(records)),
-    inputEnd: (topic) => process.effect(`ask end ${topic}`, () => owner.inputEnd(topic)),
+    inputEnd: (topic) => process.effect(`ask end ${topic}`, () => inputEnd(topic)),
     inputPosition: (topic) => owner.inputPosition(topic),
     takeInputs: () => owner.takeInputs(),
     done: (topic, offset) => owner.done(topic, offset),
