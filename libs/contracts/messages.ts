@@ -92,6 +92,20 @@ export interface ReplyTo {
   public_key: Buffer;
 }
 
+/** A piece of a tenant's snapshot that is larger than a record may be. Nothing unless all pieces of its version are there. */
+export interface SnapshotPart {
+  type: "SnapshotPart";
+  tenant_id: string;
+  /** The tenant's version that the snapshot is of. */
+  version: number;
+  /** From 0. */
+  part: number;
+  /** How many there are. */
+  parts: number;
+  /** The pieces, joined in order, are the encoded snapshot. */
+  bytes: Buffer;
+}
+
 /** Command: end all open runs of a tenant (its dataset is about to be recreated). */
 export interface CancelOpenRuns {
   type: "CancelOpenRuns";
@@ -134,7 +148,6 @@ export interface OpenRunsCancelled {
   type: "OpenRunsCancelled";
   meta: EventMeta;
   command_id: string;
-  run_ids: string[];
 }
 
 /** A step of an open run, in a snapshot. */
@@ -677,8 +690,8 @@ export type RunEventsMessage = Claimed | RunAccepted | RunRejected | RunRepeated
 export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished"] as const;
 
 /** What run.snapshots carries. */
-export type RunSnapshotsMessage = TenantRunsSnapshot | Checkpoint;
-export const RUN_SNAPSHOTS_TYPES = ["TenantRunsSnapshot", "Checkpoint"] as const;
+export type RunSnapshotsMessage = TenantRunsSnapshot | SnapshotPart | Checkpoint;
+export const RUN_SNAPSHOTS_TYPES = ["TenantRunsSnapshot", "SnapshotPart", "Checkpoint"] as const;
 
 /** What step.tasks carries. */
 export type StepTasksMessage = StepTask;
@@ -696,11 +709,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | StepTask | StepClaimed | LeaseRenewed | StepReported | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

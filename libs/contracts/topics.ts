@@ -69,7 +69,11 @@ export const TOPICS = {
       "RunFinished",
     ],
   },
-  "run.snapshots": { retentionMs: null, remade: true, carries: ["TenantRunsSnapshot", "Checkpoint"] },
+  "run.snapshots": {
+    retentionMs: null,
+    remade: true,
+    carries: ["TenantRunsSnapshot", "SnapshotPart", "Checkpoint"],
+  },
   "step.tasks": { retentionMs: 7 * DAY_MS, remade: true, carries: ["StepTask"] },
   "step.results": {
     retentionMs: 7 * DAY_MS,

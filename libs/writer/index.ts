@@ -1,9 +1,12 @@
 import type { Running } from "@convergence/bus/port.ts";
+import type { WriterDeps } from "./deps.ts";
 import type { Acts, Input, LoggedEvent, Model } from "./model.ts";
-import { PartitionWriter, type WriterDeps } from "./partition-writer.ts";
+import { PartitionWriter } from "./partition-writer.ts";
 
+export type { WriterDeps } from "./deps.ts";
 export type * from "./model.ts";
-export { PartitionWriter, type WriterDeps } from "./partition-writer.ts";
+export { PartitionWriter } from "./partition-writer.ts";
+export { isCheckpointKey } from "./snapshot-parts.ts";
 
 /** A running writer of a log: all the partitions that its group gives to this instance. */
 export interface LogWriter extends Running {
@@ -22,6 +25,7 @@ export async function writeLog<S, E extends LoggedEvent, F extends { type: E["ty
   const running = await deps.bus.own(
     { group, inputs, log, snapshots, member: deps.instance },
     (partition) => {
+      for (const [known, { isLost }] of lanes) if (isLost) lanes.delete(known);
       const lane = new PartitionWriter(partition, model, acts, deps);
       lanes.set(partition, lane);
       return lane;

@@ -1,5 +1,5 @@
 import type { BusRecord } from "@convergence/bus/port.ts";
-import type { Checkpoint, Claimed, EventMeta, Message } from "@convergence/contracts";
+import type { Claimed, EventMeta, Message } from "@convergence/contracts";
 
 /** An event of an owned log. */
 export interface LoggedEvent {
@@ -54,9 +54,10 @@ export interface Model<S, E extends LoggedEvent, F extends { type: E["type"] }, 
   evolve(state: S, event: E): S;
   stamp(fact: F, meta: EventMeta): E;
   encode(event: E): Uint8Array;
-  toSnapshot(tenantId: string, stream: Stream<S>): Uint8Array;
-  /** A tenant's snapshot, or a checkpoint. @throws UnreadableRecord */
-  fromSnapshot(bytes: Uint8Array): { tenantId: string; stream: Stream<S> } | Checkpoint;
+  /** As an encoded record, however large. */
+  toSnapshot(tenantId: string, stream: Stream<S>): Buffer;
+  /** The inverse of toSnapshot. @throws UnreadableRecord for any other message */
+  fromSnapshot(message: Message): { tenantId: string; stream: Stream<S> };
 }
 
 /** The acting part: told what was read back, never what was merely decided. All calls are synchronous. */
@@ -79,7 +80,7 @@ export interface OwnedLane<S, F> {
   readonly streams: ReadonlyMap<string, Stream<S>>;
   /**
    * Decides for a reason that is no input (time, an effect's end). `decide` sees all that was decided before it.
-   * Resolves when the events were read back; never resolves once the lane is lost.
+   * Resolves when the events were read back, never once the lane is lost; rejects when no events can be made of it.
    */
   propose(tenantId: string, decide: (state: S, now: number) => F[]): Promise<void>;
   release(tenantId: string): void;

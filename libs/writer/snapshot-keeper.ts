@@ -1,17 +1,29 @@
 import type { BusRecord, Owner } from "@convergence/bus/port.ts";
-import { type Checkpoint, encode } from "@convergence/contracts";
-import type { Clock, Timer } from "@convergence/runtime/clock.ts";
-import type { WriterLog } from "./model.ts";
+import { type Checkpoint, decode, encode, type Message } from "@convergence/contracts";
+import type { Timer } from "@convergence/runtime/clock.ts";
+import { RETRY_MS, type WriterDeps } from "./deps.ts";
+import { checkpointKey, cut, PART_BYTES, PartCollector, snapshotKey } from "./snapshot-parts.ts";
 
-/** At most so many snapshots in one append. */
-const SNAPSHOTS_PER_APPEND = 200;
-/** Milliseconds before snapshots that could not be written are tried again, at least. */
-const RETRY_MS = 100;
+/** At most so many bytes of snapshots in one append, but for a single larger record. */
+const APPEND_BYTES = 1_000_000;
+/** At most so many records in one append. */
+const APPEND_RECORDS = 500;
 
-export interface KeeperDeps {
-  clock: Clock;
-  log: WriterLog;
-  snapshotMs: number;
+/** A tenant's snapshot, ready to be written. */
+export interface Rendered {
+  version: number;
+  bytes: Buffer;
+}
+
+interface SnapshotRecord {
+  key: string;
+  value: Buffer;
+}
+
+/** One append: `whole` are the tenants whose snapshots are complete with it. */
+interface Batch {
+  records: SnapshotRecord[];
+  whole: { tenantId: string; version: number; keys: string[] }[];
 }
 
 /**
@@ -19,18 +31,21 @@ export interface KeeperDeps {
  *
  * Each ownership writes under keys of its own (`tenant@epoch`), and readers take a tenant's highest version: so a
  * deposed owner that writes late cannot overwrite a newer snapshot. An ownership removes the keys that it replaced.
+ * A snapshot that is too large for a record is cut into parts under keys of that version alone, and counts only once
+ * all are stored; what it replaces is removed afterwards.
  */
 export class SnapshotKeeper {
   /** Next offset of the log that is not folded yet. */
   position = 0;
   /** The latest counted claim below it; -1 for none. */
   claim = -1;
-  readonly #deps: KeeperDeps;
-  readonly #render: (tenantId: string) => Uint8Array | null;
+  readonly #deps: WriterDeps;
+  readonly #render: (tenantId: string) => Rendered | null;
   readonly #dirty = new Set<string>();
-  /** The key that holds a tenant's latest snapshot. */
-  readonly #keys = new Map<string, { version: number; key: string }>();
-  /** Keys of older snapshots and checkpoints, to be removed once newer ones are stored. */
+  readonly #parts = new PartCollector();
+  /** The keys that hold a tenant's latest whole snapshot. */
+  readonly #stored = new Map<string, { version: number; keys: readonly string[] }>();
+  /** Keys of older snapshots and checkpoints, and of what may be half written: removed once newer ones are stored. */
   readonly #stale = new Set<string>();
   #checkpoint: { offset: number; key: string } | undefined;
   #owner: Owner | undefined;
@@ -38,7 +53,7 @@ export class SnapshotKeeper {
   #timer: Timer | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(deps: KeeperDeps, render: (tenantId: string) => Uint8Array | null) {
+  constructor(deps: WriterDeps, render: (tenantId: string) => Rendered | null) {
     this.#deps = deps;
     this.#render = render;
   }
@@ -47,34 +62,65 @@ export class SnapshotKeeper {
     return this.#checkpoint?.offset ?? "low";
   }
 
-  /** Takes in a stored snapshot of a tenant. */
-  restored(record: BusRecord, tenantId: string, version: number): void {
-    const known = this.#keys.get(tenantId);
-    if (known !== undefined && known.version > version) {
-      this.#stale.add(record.key);
-      return;
+  // Restoring -------------------------------------------------------------------------------------------------
+
+  /**
+   * Takes in a stored record. Returns the tenant's whole snapshot, with the keys that hold it, where the record is
+   * one or is the last missing part of one.
+   * @throws UnreadableRecord
+   */
+  read(record: BusRecord): { message: Message; keys: readonly string[] } | undefined {
+    const { key, value } = record;
+    if (value === null) {
+      this.#stale.delete(key);
+      return undefined;
     }
-    if (known !== undefined && known.key !== record.key) this.#stale.add(known.key);
-    this.#keys.set(tenantId, { version, key: record.key });
+    const message = decode(value);
+    if (message.type === "Checkpoint") {
+      this.#restoreCheckpoint(key, message);
+      return undefined;
+    }
+    if (message.type !== "SnapshotPart") return { message, keys: [key] };
+    const whole = this.#parts.add(key, message);
+    return whole === undefined ? undefined : { message: decode(whole.bytes), keys: whole.keys };
   }
 
-  /** Takes in a stored checkpoint; the furthest one holds. */
-  restoredCheckpoint(record: BusRecord, { offset, claim }: Checkpoint): void {
+  /** Takes note of a stored snapshot of a tenant. */
+  restored(tenantId: string, version: number, keys: readonly string[]): void {
+    if ((this.#stored.get(tenantId)?.version ?? -1) > version) this.#outdate(keys);
+    else this.#replace(tenantId, version, keys);
+  }
+
+  /** The furthest checkpoint holds. */
+  #restoreCheckpoint(key: string, { offset, claim }: Checkpoint): void {
     const known = this.#checkpoint;
     if (known !== undefined && known.offset > offset) {
-      this.#stale.add(record.key);
+      this.#stale.add(key);
       return;
     }
-    if (known !== undefined && known.key !== record.key) this.#stale.add(known.key);
-    this.#checkpoint = { offset, key: record.key };
+    if (known !== undefined && known.key !== key) this.#stale.add(known.key);
+    this.#checkpoint = { offset, key };
     this.position = offset;
     this.claim = claim;
   }
+
+  #replace(tenantId: string, version: number, keys: readonly string[]): void {
+    this.#outdate(this.#stored.get(tenantId)?.keys ?? []);
+    this.#stored.set(tenantId, { version, keys });
+    for (const key of keys) this.#stale.delete(key);
+  }
+
+  #outdate(keys: readonly string[]): void {
+    for (const key of keys) this.#stale.add(key);
+  }
+
+  // Writing ---------------------------------------------------------------------------------------------------
 
   /** The lane is owned from now on, under this epoch. */
   begin(owner: Owner, epoch: number): void {
     this.#owner = owner;
     this.#epoch = epoch;
+    this.#outdate(this.#parts.leftOver());
     if (this.#dirty.size > 0) this.#schedule();
   }
 
@@ -104,7 +150,7 @@ export class SnapshotKeeper {
 
   /** Writes one tenant's snapshot. Rejects when it cannot be stored. */
   write(tenantId: string): Promise<void> {
-    const written = this.#writing.then(() => this.#append([tenantId]));
+    const written = this.#writing.then(() => this.#writeTenants([tenantId]));
     this.#writing = written.catch(() => undefined);
     return written;
   }
@@ -112,12 +158,9 @@ export class SnapshotKeeper {
   async #writeAll(): Promise<void> {
     // Taken first: what is folded meanwhile only makes the snapshots newer than the checkpoint says.
     const { position: offset, claim } = this;
-    const tenants = [...this.#dirty];
-    for (let first = 0; first < tenants.length; first += SNAPSHOTS_PER_APPEND) {
-      await this.#append(tenants.slice(first, first + SNAPSHOTS_PER_APPEND));
-    }
+    await this.#writeTenants([...this.#dirty]);
     if (this.#owner === undefined || offset === this.#checkpoint?.offset) return;
-    const key = `checkpoint@${this.#epoch}`;
+    const key = checkpointKey(this.#epoch);
     const checkpoint: Checkpoint = { type: "Checkpoint", offset, claim, epoch: this.#epoch };
     await this.#owner.appendSnapshots([{ key, value: encode(checkpoint) }]);
     if (this.#checkpoint !== undefined && this.#checkpoint.key !== key) this.#stale.add(this.#checkpoint.key);
@@ -125,25 +168,47 @@ export class SnapshotKeeper {
     await this.#removeStale();
   }
 
-  async #append(tenants: string[]): Promise<void> {
-    if (this.#owner === undefined) return;
-    const records = tenants.flatMap((tenantId) => {
-      const value = this.#render(tenantId);
-      return value === null ? [] : [{ key: `${tenantId}@${this.#epoch}`, value }];
-    });
-    for (const tenantId of tenants) this.#dirty.delete(tenantId);
+  async #writeTenants(tenants: readonly string[]): Promise<void> {
+    const unwritten = new Set(tenants);
     try {
-      await this.#owner.appendSnapshots(records);
+      for (const { records, whole } of this.#batches(tenants)) {
+        if (this.#owner === undefined) return;
+        await this.#owner.appendSnapshots(records);
+        for (const { tenantId, version, keys } of whole) {
+          this.#replace(tenantId, version, keys);
+          unwritten.delete(tenantId);
+        }
+      }
     } catch (error) {
-      for (const tenantId of tenants) this.#dirty.add(tenantId);
+      for (const tenantId of unwritten) this.#dirty.add(tenantId);
       throw error;
     }
+  }
+
+  /** Renders as it goes, so that no more than one append's snapshots are held. */
+  *#batches(tenants: readonly string[]): Generator<Batch> {
+    let batch: Batch = { records: [], whole: [] };
+    let bytes = 0;
     for (const tenantId of tenants) {
-      const key = `${tenantId}@${this.#epoch}`;
-      const known = this.#keys.get(tenantId);
-      if (known !== undefined && known.key !== key) this.#stale.add(known.key);
-      this.#keys.set(tenantId, { version: Number.MAX_SAFE_INTEGER, key });
+      this.#dirty.delete(tenantId);
+      const rendered = this.#render(tenantId);
+      if (rendered === null) continue;
+      const records = recordsOf(tenantId, this.#epoch, rendered);
+      const keys = records.map(({ key }) => key);
+      // Until the last one is stored the others are worth nothing.
+      if (records.length > 1) this.#outdate(keys);
+      for (const record of records) {
+        const full = bytes + record.value.length > APPEND_BYTES || batch.records.length === APPEND_RECORDS;
+        if (full && bytes > 0) {
+          yield batch;
+          [batch, bytes] = [{ records: [], whole: [] }, 0];
+        }
+        batch.records.push(record);
+        bytes += record.value.length;
+      }
+      batch.whole.push({ tenantId, version: rendered.version, keys });
     }
+    if (bytes > 0) yield batch;
   }
 
   async #removeStale(): Promise<void> {
@@ -158,4 +223,9 @@ export class SnapshotKeeper {
     this.#deps.log.warn({ error: String(error) }, "snapshots could not be written; they are tried again");
     this.#schedule(Math.max(this.#deps.snapshotMs, RETRY_MS));
   }
+}
+
+function recordsOf(tenantId: string, epoch: number, { version, bytes }: Rendered): SnapshotRecord[] {
+  if (bytes.length <= PART_BYTES) return [{ key: snapshotKey(tenantId, epoch), value: bytes }];
+  return cut(tenantId, version, epoch, bytes).map(({ key, part }) => ({ key, value: encode(part) }));
 }

@@ -1,190 +1,20 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import { type AppendFault, type EmbeddedBus, openEmbeddedBus } from "@convergence/bus";
-import {
-  type CancelOpenRuns,
-  decodeAs,
-  encode,
-  type OpenRunsCancelled,
-  RUN_EVENTS_TYPES,
-  RUN_SNAPSHOTS_TYPES,
-  type Unstamped,
-} from "@convergence/contracts";
-import { LogReader } from "@convergence/log";
+import { test } from "node:test";
+import type { AppendFault } from "@convergence/bus";
 import { type Clock, systemClock } from "@convergence/runtime/clock.ts";
-import { systemRandom } from "@convergence/runtime/random.ts";
-import { type Acts, type LogWriter, type Model, type OwnedLane, writeLog } from "./index.ts";
-
-// A log whose state is the list of command ids that it decided, in order: lost, doubled and reordered ones show.
-type State = readonly string[];
-type Fact = Unstamped<OpenRunsCancelled>;
-type TestModel = Model<State, OpenRunsCancelled, Fact, CancelOpenRuns>;
-
-const DEADLINE_MS = 10_000;
-const silent = { info() {}, warn() {}, error() {} };
-
-function model(decide: TestModel["decide"] = outcome): TestModel {
-  return {
-    group: "writers",
-    inputs: ["run.commands"],
-    log: "run.events",
-    snapshots: "run.snapshots",
-    initial: [],
-    readEvent: (bytes) => decodeAs(bytes, ["Claimed", "OpenRunsCancelled"]),
-    readInput: (record) => decodeAs(record.value, ["CancelOpenRuns"]),
-    tenantOf: (command) => command.meta.tenant_id,
-    commandOf: (command) => command.meta.command_id,
-    outcomeOf: (event) => event.command_id,
-    decide,
-    evolve: (state, event) => [...state, event.command_id],
-    stamp: (fact, meta) => ({ ...fact, meta }),
-    encode,
-    toSnapshot: (tenant_id, { state, version, inputs, commands }) =>
-      encode({
-        type: "TenantRunsSnapshot",
-        tenant_id,
-        version,
-        inputs: Object.entries(inputs).map(([topic, offset]) => ({ topic, offset })),
-        recent_commands: [...commands],
-        runs: [],
-        recent_keys: state.map((key) => ({ key, body_hash: "", run_id: "", at: 0 })),
-      }),
-    fromSnapshot(bytes) {
-      const message = decodeAs(bytes, RUN_SNAPSHOTS_TYPES);
-      if (message.type === "Checkpoint") return message;
-      const inputs = Object.fromEntries(message.inputs.map(({ topic, offset }) => [topic, offset]));
-      const state = message.recent_keys.map(({ key }) => key);
-      const { tenant_id: tenantId, version, recent_commands: commands } = message;
-      return { tenantId, stream: { state, version, inputs, commands } };
-    },
-  };
-}
-
-function outcome(_state: State, command: CancelOpenRuns): Fact[] {
-  return [{ type: "OpenRunsCancelled", command_id: command.meta.command_id, run_ids: [] }];
-}
-
-interface Seen extends Acts<State, OpenRunsCancelled, Fact> {
-  lanes: OwnedLane<State, Fact>[];
-  events: OpenRunsCancelled[];
-}
-
-function seen(more: Partial<Acts<State, OpenRunsCancelled, Fact>> = {}): Seen {
-  const lanes: OwnedLane<State, Fact>[] = [];
-  const events: OpenRunsCancelled[] = [];
-  return {
-    lanes,
-    events,
-    gained: (lane) => void lanes.push(lane),
-    folded: (_lane, event) => void events.push(event),
-    lost() {},
-    ...more,
-  };
-}
-
-/** A bus in memory with one partition, its members taken for gone after 300 ms. */
-function open(t: TestContext, beforeAppend?: (member: string) => AppendFault): EmbeddedBus {
-  const topic = (name: string, cleanup: "delete" | "compact") => ({
-    name,
-    partitions: 1,
-    cleanup,
-    retentionMs: null,
-  });
-  const bus = openEmbeddedBus({
-    file: ":memory:",
-    topics: [
-      topic("run.commands", "delete"),
-      topic("run.commands.dlq", "delete"),
-      topic("run.events", "delete"),
-      topic("run.snapshots", "compact"),
-    ],
-    clock: systemClock,
-    random: systemRandom,
-    limits: { sessionTimeoutMs: 300, zombieMs: 50 },
-    faults: { beforeAppend: (_records, member) => beforeAppend?.(member) ?? "ok" },
-  });
-  t.after(() => bus.close());
-  return bus;
-}
-
-function start(
-  bus: EmbeddedBus,
-  instance: string,
-  acts: Acts<State, OpenRunsCancelled, Fact>,
-  changes: { model?: TestModel; snapshotMs?: number; claimMs?: number; clock?: Clock } = {},
-): Promise<LogWriter> {
-  return writeLog(changes.model ?? model(), acts, {
-    bus: bus.as(instance),
-    clock: changes.clock ?? systemClock,
-    random: systemRandom,
-    instance,
-    log: silent,
-    snapshotMs: changes.snapshotMs ?? 60_000,
-    claimMs: changes.claimMs ?? 86_400_000,
-  });
-}
-
-let sent = 0;
-/** Sends so many commands and returns their ids. */
-async function send(bus: EmbeddedBus, count: number, tenantId = "acme"): Promise<string[]> {
-  const ids = Array.from({ length: count }, () => {
-    sent += 1;
-    return `c${sent}`;
-  });
-  await bus.append(
-    ids.map((command_id) => ({
-      topic: "run.commands",
-      key: tenantId,
-      value: encode({
-        type: "CancelOpenRuns",
-        meta: { command_id, tenant_id: tenantId, at: 0, sent_by: "test", traceparent: null },
-        reason: "",
-      }),
-    })),
-  );
-  return ids;
-}
-
-/** What a reader of the whole log counts: by tenant, the commands in the order of their outcomes; and the claims. */
-async function counted(
-  bus: EmbeddedBus,
-): Promise<{ outcomes: Record<string, string[]>; claims: number; stale: number }> {
-  const reader = new LogReader();
-  const outcomes: Record<string, string[]> = {};
-  let claims = 0;
-  let stale = 0;
-  const view = await bus.view({ topics: ["run.events"], from: "low" }, ({ offset, value }) => {
-    const event = decodeAs(value, RUN_EVENTS_TYPES);
-    if (event.type === "Claimed") {
-      if (reader.read(offset, { kind: "claim", follows: event.follows }) === "counted") claims += 1;
-      return;
-    }
-    const { tenant_id: tenantId, epoch, version } = event.meta;
-    const verdict = reader.read(offset, { kind: "event", tenantId, epoch, version });
-    if (verdict === "counted" && event.type === "OpenRunsCancelled") {
-      outcomes[tenantId] = [...(outcomes[tenantId] ?? []), event.command_id];
-    } else if (verdict !== "duplicate") stale += 1;
-  });
-  await view.caughtUp();
-  await view.stop();
-  return { outcomes, claims, stale };
-}
-
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
-}
-
-const allCounted = (bus: EmbeddedBus, ids: string[], tenantId = "acme") =>
-  until(
-    "all outcomes count",
-    async () => ((await counted(bus)).outcomes[tenantId] ?? []).length >= ids.length,
-  );
+import {
+  allCounted,
+  counted,
+  type Fact,
+  model,
+  open,
+  outcome,
+  seen,
+  send,
+  sendIds,
+  start,
+  until,
+} from "./test-kit.ts";
 
 test("each command gets one outcome, in order, and is acted on once it was read back", async (t) => {
   const bus = open(t);
@@ -276,9 +106,7 @@ test("a command that is stored twice has one outcome, whoever decides the copy",
   await allCounted(bus, before);
   await first.stop();
   // The last command is stored a third time: its outcome is in the snapshot alone.
-  sent -= 1;
-  const repeated = await send(bus, 1);
-  assert.deepEqual(repeated, before.slice(-1));
+  await sendIds(bus, before.slice(-1));
   const second = await start(bus, "w2", seen());
   const after = await send(bus, 1);
   await allCounted(bus, [...before, ...after]);
@@ -325,6 +153,33 @@ test("an input that cannot be read or decided goes to the dead letters, and the 
   await until("both are among the dead letters", () => poison.length === 2);
   assert.match(poison.join(), /not an Avro single-object record/);
   assert.match(poison.join(), /a decision that breaks/);
+  await dead.stop();
+  await writer.stop();
+});
+
+test("what no record can hold goes to the dead letters, and the partition goes on", async (t) => {
+  const bus = open(t);
+  const poison: string[] = [];
+  const dead = await bus.view(
+    { topics: ["run.commands.dlq"], from: "low" },
+    ({ headers }) => void poison.push(JSON.stringify(headers)),
+  );
+  const growing = model((state, command, turn) =>
+    turn.tenantId === "large"
+      ? [{ type: "OpenRunsCancelled", command_id: "x".repeat(1_000_000) }]
+      : outcome(state, command),
+  );
+  const acts = seen();
+  const writer = await start(bus, "w1", acts, { model: growing });
+  await send(bus, 1, "large");
+  const ids = await send(bus, 2);
+  await allCounted(bus, ids);
+  await until("it is among the dead letters", () => poison.length === 1);
+  assert.match(poison.join(), /OpenRunsCancelled of \d+ bytes, more than 999000/);
+  const proposed = acts.lanes[0]?.propose("acme", () => {
+    throw new Error("a proposal that breaks");
+  });
+  await assert.rejects(proposed ?? Promise.resolve(), /a proposal that breaks/);
   await dead.stop();
   await writer.stop();
 });
@@ -385,7 +240,7 @@ test("snapshots are written in time, and old ownerships' are removed", async (t)
     await writer.stop();
   }
   await until("the first ownership's are gone", () => keys.size === 2);
-  assert.deepEqual([...keys].map((key) => key.split("@")[0]).sort(), ["acme", "checkpoint"]);
+  assert.deepEqual([...keys].map((key) => key.split(/[@/]/)[0]).sort(), ["acme", "checkpoint"]);
   await view.stop();
 });
 
@@ -396,7 +251,7 @@ test("a proposal sees all that was decided before it and resolves when read back
   await until("it owns the partition", () => acts.lanes.length === 1);
   const [lane] = acts.lanes;
   assert.ok(lane !== undefined);
-  const note = (command_id: string): Fact[] => [{ type: "OpenRunsCancelled", command_id, run_ids: [] }];
+  const note = (command_id: string): Fact[] => [{ type: "OpenRunsCancelled", command_id }];
   const proposals = [1, 2, 3].map((n) =>
     lane.propose("acme", (state) => note(`p${n} after ${state.length}`)),
   );

@@ -3,10 +3,10 @@ import {
   encode,
   RUN_COMMANDS_TYPES,
   RUN_EVENTS_TYPES,
-  RUN_SNAPSHOTS_TYPES,
   type RunCommandsMessage,
   STEP_RESULTS_TYPES,
   type StepResultsMessage,
+  UnreadableRecord,
 } from "@convergence/contracts";
 import {
   decideCancelOpenRuns,
@@ -77,9 +77,9 @@ export function runModel(
         recent_commands: [...commands],
         ...storeRuns(state),
       }),
-    fromSnapshot(bytes) {
-      const message = decodeAs(bytes, RUN_SNAPSHOTS_TYPES);
-      if (message.type === "Checkpoint") return message;
+    fromSnapshot(message) {
+      if (message.type !== "TenantRunsSnapshot")
+        throw new UnreadableRecord(`a ${message.type} in run.snapshots`);
       const inputs = Object.fromEntries(message.inputs.map(({ topic, offset }) => [topic, offset]));
       const { tenant_id: tenantId, version, recent_commands: commands } = message;
       return { tenantId, stream: { state: restoreRuns(message), version, inputs, commands } };

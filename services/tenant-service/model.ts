@@ -3,9 +3,9 @@ import {
   encode,
   TENANT_COMMANDS_TYPES,
   TENANT_EVENTS_TYPES,
-  TENANTS_TYPES,
   type TenantCommandsMessage,
   type TenantSnapshot,
+  UnreadableRecord,
 } from "@convergence/contracts";
 import { newKeyId } from "@convergence/keys";
 import type { Random } from "@convergence/runtime/random.ts";
@@ -41,9 +41,8 @@ export function tenantModel(random: Random, defaultTier: string): TenantModel {
     stamp: (fact, meta) => ({ ...fact, meta }),
     encode,
     toSnapshot: (tenantId, stream) => encode(toSnapshot(tenantId, stream)),
-    fromSnapshot(bytes) {
-      const message = decodeAs(bytes, TENANTS_TYPES);
-      if (message.type === "Checkpoint") return message;
+    fromSnapshot(message) {
+      if (message.type !== "TenantSnapshot") throw new UnreadableRecord(`a ${message.type} in tenants`);
       const { type: _, version, inputs, recent_commands: commands, ...tenant } = message;
       const offsets = Object.fromEntries(inputs.map(({ topic, offset }) => [topic, offset]));
       const state = tenant.tenant_name === "" ? null : tenant;

@@ -7,6 +7,7 @@ import {
   UnreadableRecord,
 } from "@convergence/contracts";
 import { LogReader } from "@convergence/log";
+import { isCheckpointKey } from "@convergence/writer";
 
 /** How a run ended. */
 export interface RunOutcome {
@@ -80,7 +81,7 @@ export class RunWatch {
   async #checkpoints(): Promise<Map<number, { offset: number; claim: number }>> {
     const checkpoints = new Map<number, { offset: number; claim: number }>();
     const view = await this.#bus.view({ topics: ["run.snapshots"], from: "low" }, (record) => {
-      if (record.value === null || !record.key.startsWith("checkpoint@")) return;
+      if (record.value === null || !isCheckpointKey(record.key)) return;
       const message = decodeAs(record.value, RUN_SNAPSHOTS_TYPES);
       if (message.type !== "Checkpoint") return;
       const known = checkpoints.get(record.partition);
