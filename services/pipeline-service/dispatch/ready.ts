@@ -74,10 +74,13 @@ export class ReadySteps {
     this.#waiting.delete(key);
   }
 
-  /** Withdraws the steps that `gone` is true for. */
+  /** Withdraws the steps that `gone` is true for. They leave their queues: the same attempts may come again. */
   withdrawAll(gone: (ready: ReadyStep) => boolean): void {
-    for (const queue of this.#byTenant.values()) {
-      for (const ready of queue) if (gone(ready)) this.#waiting.delete(keyOf(ready));
+    for (const [tenantId, queue] of this.#byTenant) {
+      const [left, stays] = [queue.filter(gone), queue.filter((ready) => !gone(ready))];
+      for (const ready of left) this.#waiting.delete(keyOf(ready));
+      if (stays.length > 0) this.#byTenant.set(tenantId, stays);
+      else this.#byTenant.delete(tenantId);
     }
   }
 }

@@ -1,19 +1,27 @@
 import { decideLeaseExpired, type Run, type RunEvent, type RunFact, type TenantRuns } from "@convergence/run";
+import { type Clock, sleep } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
-import type { Acts, Input, Stream } from "@convergence/writer";
+import type { Acts, Input, Stream, WriterLog } from "@convergence/writer";
 import type { Tenants } from "../admission/tenants.ts";
 import type { PipelineServiceDeps, RunLane } from "../deps.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { RunInput } from "../model.ts";
 
+/** Before the tenants are asked for again, in milliseconds. */
+const RETRY_MS = 100;
+
 /** What follows from a run's folded state: which steps are handed out, renewed, given back. */
 export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   readonly dispatcher: Dispatcher;
-  readonly #tenants: Tenants;
+  readonly #tenants: Pick<Tenants, "caughtUp">;
+  readonly #clock: Clock;
+  readonly #log: WriterLog;
   readonly #count: (event: RunEvent) => void;
 
-  constructor(deps: PipelineServiceDeps, tenants: Tenants) {
+  constructor(deps: PipelineServiceDeps, tenants: Pick<Tenants, "caughtUp">) {
     this.#tenants = tenants;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
     this.#count = counting(deps);
     this.dispatcher = new Dispatcher(deps, ({ lane, tenantId, step, attempt }) =>
       lane.propose(tenantId, (state) =>
@@ -60,10 +68,21 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   }
 
   waiting(lane: RunLane, tenantId: string): void {
-    void this.#tenants
-      .caughtUp()
-      .catch(() => undefined)
-      .then(() => lane.release(tenantId));
+    void this.#releaseOnceKnown(lane, tenantId);
+  }
+
+  /** While the bus is away nobody is told that a tenant does not exist. */
+  async #releaseOnceKnown(lane: RunLane, tenantId: string): Promise<void> {
+    while (!lane.isLost) {
+      try {
+        await this.#tenants.caughtUp();
+        lane.release(tenantId);
+        return;
+      } catch (error) {
+        this.#log.warn({ error: String(error) }, "tenants cannot be read; commands wait");
+        await sleep(this.#clock, RETRY_MS);
+      }
+    }
   }
 
   lost(partition: number): void {
