@@ -12,6 +12,9 @@ import {
 import type { Plan, Refusal } from "@convergence/run";
 import type { KnownTenant } from "./tenants.ts";
 
+/** The most that a run's variables and resolved steps may come to, in bytes: its acceptance is one record on the bus. */
+const MAX_RUN_BYTES = 900_000;
+
 /** Resolves what a SubmitRun asks for into the run's steps. Pure. */
 export function planRun(
   command: SubmitRun,
@@ -32,11 +35,29 @@ export function planRun(
   const context = { tenantId: tenant.tenant_name, runId: command.run_id, project, values: read.values };
   const resolved = resolve(template, context);
   if ("problems" in resolved) return invalid(resolved.problems);
-  return {
-    ok: true,
-    run: head(command, tenant, template, resolved.ok, read.values),
-    steps: steps(resolved.ok),
-  };
+  const run = head(command, tenant, template, resolved.ok, read.values);
+  const planned = steps(resolved.ok);
+  const bytes = sizeOf(run, planned);
+  return bytes > MAX_RUN_BYTES ? tooLarge(bytes) : { ok: true, run, steps: planned };
+}
+
+/** Of the texts whose length nothing else bounds. */
+function sizeOf(
+  { pipeline_id, parameters, trigger_by }: Extract<Plan, { ok: true }>["run"],
+  planned: readonly PlannedStep[],
+): number {
+  const texts = [
+    pipeline_id,
+    parameters,
+    trigger_by,
+    ...planned.flatMap(({ step_id, spec }) => [step_id, spec]),
+  ];
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+}
+
+function tooLarge(bytes: number): Plan {
+  const detail = `The run's variables and its resolved steps come to ${bytes} bytes, more than ${MAX_RUN_BYTES}: send shorter variables.`;
+  return refused(422, "run-too-large", detail);
 }
 
 function head(
