@@ -1,5 +1,5 @@
 import type { ConfirmKeyDelivered, IssueApiKey, RevokeApiKey } from "@convergence/contracts";
-import { rejected } from "./reject.ts";
+import { keyReused, rejected } from "./reject.ts";
 import { IDEMPOTENCY_WINDOW_MS, isLive, keyOf, type TenantFact, type TenantState } from "./state.ts";
 
 /** Decides an IssueApiKey. A repeat with the same Idempotency-Key replaces the key that it asked for before. */
@@ -18,14 +18,7 @@ export function decideIssueKey(tenant: TenantState, command: IssueApiKey, keyId:
       command.meta.at - key.request.requested_at < IDEMPOTENCY_WINDOW_MS,
   );
   if (earlier !== undefined && earlier.request?.idempotency?.body_hash !== idempotency?.body_hash) {
-    return [
-      rejected(
-        command,
-        422,
-        "idempotency-key-reused",
-        "This Idempotency-Key was used with another body in the last 24 hours: send a new key.",
-      ),
-    ];
+    return [keyReused(command)];
   }
   const request: TenantFact = {
     type: "KeyRequested",

@@ -1,5 +1,5 @@
 import type { OnboardTenant } from "@convergence/contracts";
-import { rejected } from "./reject.ts";
+import { keyReused, rejected } from "./reject.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
   isLive,
@@ -62,14 +62,7 @@ function decideAgain(tenant: Tenant, command: OnboardTenant, names: NewNames): T
   const last = tenant.onboarding;
   const repeat = last?.pending.find((earlier) => isRepeat(earlier, command));
   if (repeat !== undefined && repeat.idempotency?.body_hash !== command.idempotency?.body_hash) {
-    return [
-      rejected(
-        command,
-        422,
-        "idempotency-key-reused",
-        "This Idempotency-Key was used with another body in the last 24 hours: send a new key.",
-      ),
-    ];
+    return [keyReused(command)];
   }
   const firstKey = last === null ? undefined : keyOf(tenant, last.key_id);
   const undelivered = firstKey !== undefined && isLive(firstKey) && !firstKey.delivered;

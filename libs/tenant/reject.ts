@@ -17,3 +17,9 @@ export function rejected(
     gateway: command.meta.sent_by,
   };
 }
+
+/** The refusal of an Idempotency-Key that stands for something else. */
+export function keyReused(command: TenantCommandsMessage): TenantFact {
+  const detail = "This Idempotency-Key was used with another body in the last 24 hours: send a new key.";
+  return rejected(command, 422, "idempotency-key-reused", detail);
+}
