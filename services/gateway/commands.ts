@@ -40,15 +40,23 @@ export function idempotency(key: string | null, route: string, body: unknown): I
   return { key: `${route}|${key}`, body_hash: canonicalHash(body) };
 }
 
+/** The most that a command may have, in bytes: a record on the bus, with room for its origin among the dead letters. */
+const MAX_COMMAND_BYTES = 950_000;
+
 /**
  * Appends a command.
- * @throws ApiProblem 503 when the bus is away; it may have been appended nevertheless.
+ * @throws ApiProblem 413 for one that is too large; 503 when the bus is away; it may have been appended nevertheless.
  */
 export async function send(bus: Bus, command: RunCommandsMessage | TenantCommandsMessage): Promise<void> {
   const isRun = command.type === "SubmitRun" || command.type === "CancelOpenRuns";
   const topic = isRun ? "run.commands" : "tenant.commands";
+  const value = encode(command);
+  if (value.length > MAX_COMMAND_BYTES) {
+    const detail = `The body's variables come to ${value.length} bytes, more than ${MAX_COMMAND_BYTES}: send less.`;
+    throw new ApiProblem(413, "body-too-large", detail);
+  }
   try {
-    await bus.append([{ topic, key: command.meta.tenant_id, value: encode(command) }]);
+    await bus.append([{ topic, key: command.meta.tenant_id, value }]);
   } catch (error) {
     if (!(error instanceof BusUnavailable)) throw error;
     throw logUnavailable();

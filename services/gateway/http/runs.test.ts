@@ -354,6 +354,7 @@ test("bodies and paths that cannot be are refused with what to do, before any co
   await expect(run('"text"'), 422, "invalid-request");
   await expect(run(`{"a":${"[".repeat(40)}${"]".repeat(40)}}`), 400, "body-too-deep");
   await expect(run(`{"a":"${"x".repeat(1_048_600)}"}`), 413, "body-too-large");
+  await expect(run({ a: "x".repeat(1_000_000) }), 413, "body-too-large");
   for (const name of ["tenant_id", "provider", "domain", "template_name", "pipeline_id", "run_id"]) {
     await expect(run({ [name]: "x" }), 422, "invalid-request", name);
   }
