@@ -1,0 +1,94 @@
+import type { Cluster } from "kafkajs";
+import type { BusRecord, Headers, Offset, Partition } from "../port.ts";
+
+/** At most so many bytes of one partition, and of all, come with one answer; a larger first batch comes all the same. */
+const MAX_PARTITION_BYTES = 1_048_576;
+const MAX_ANSWER_BYTES = 10_485_760;
+
+/** A record as kafkajs decodes it. */
+export interface StoredRecord {
+  offset: string;
+  timestamp: string;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: Record<string, Buffer | Buffer[] | null>;
+  /** Not a record, but a mark of the brokers' (or of kafkajs.ts) that offsets were passed. */
+  isControlRecord: boolean;
+}
+
+/** Where to read on; `topic` is its name on the brokers. */
+export interface Place {
+  topic: string;
+  partition: Partition;
+  offset: Offset;
+}
+
+/** What was read of one partition: whole batches, so that the first records may lie below what was asked for. */
+export interface Read {
+  topic: string;
+  partition: Partition;
+  records: StoredRecord[];
+}
+
+interface FetchResponse {
+  responses: { topicName: string; partitions: { partition: Partition; messages: StoredRecord[] }[] }[];
+}
+
+/**
+ * Reads from some partitions that broker `nodeId` leads; with nothing to read it waits there for `maxWaitMs`.
+ * kafkajs throws if one of them cannot be read.
+ */
+export async function fetchOnce(
+  cluster: Cluster,
+  nodeId: string,
+  places: readonly Place[],
+  maxWaitMs: number,
+): Promise<Read[]> {
+  const broker = await cluster.findBroker({ nodeId });
+  const response: FetchResponse = await broker.fetch({
+    maxWaitTime: maxWaitMs,
+    minBytes: 1,
+    maxBytes: MAX_ANSWER_BYTES,
+    isolationLevel: 0,
+    topics: byTopic(places),
+  });
+  return response.responses.flatMap(({ topicName, partitions }) =>
+    partitions.map(({ partition, messages }) => ({ topic: topicName, partition, records: messages })),
+  );
+}
+
+function byTopic(places: readonly Place[]) {
+  const topics = new Map<string, { partition: Partition; fetchOffset: string; maxBytes: number }[]>();
+  for (const { topic, partition, offset } of places) {
+    const partitions = topics.get(topic) ?? [];
+    topics.set(topic, partitions);
+    partitions.push({ partition, fetchOffset: String(offset), maxBytes: MAX_PARTITION_BYTES });
+  }
+  return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
+}
+
+const NO_HEADERS: Headers = Object.freeze({});
+
+/** A record as the port has it. */
+export function busRecord(topic: string, partition: Partition, stored: StoredRecord): BusRecord {
+  return {
+    topic,
+    partition,
+    offset: Number(stored.offset),
+    key: stored.key?.toString() ?? "",
+    value: stored.value,
+    headers: headersOf(stored),
+    time: Number(stored.timestamp),
+  };
+}
+
+function headersOf({ headers }: StoredRecord): Headers {
+  const names = Object.keys(headers);
+  if (names.length === 0) return NO_HEADERS;
+  return Object.fromEntries(
+    names.map((name) => {
+      const value = headers[name];
+      return [name, (Array.isArray(value) ? value.at(-1) : value)?.toString() ?? ""];
+    }),
+  );
+}

@@ -1,0 +1,280 @@
+import type { Clock } from "@convergence/runtime/clock.ts";
+import type { Logger } from "@convergence/runtime/log.ts";
+import type { Cluster } from "kafkajs";
+import type { Offset, Partition } from "../port.ts";
+import { Cursor, type CursorOptions } from "./cursor.ts";
+import { errorType, isPassing } from "./errors.ts";
+import { fetchOnce } from "./fetch.ts";
+import type { Lookups } from "./lookups.ts";
+import { Outage } from "./reach.ts";
+import type { Topic } from "./topics.ts";
+
+/** How many records are handled before the event loop has its turn. */
+const TURN_RECORDS = 500;
+
+/** The longest wait at a broker for what the other line's fetch, under way already, could not take along. */
+const SECOND_WAIT_MS = 50;
+/** Not worth a fetch: the other line is about to be free. */
+const SOON_MS = 5;
+
+/** What a reader needs of its surroundings. */
+export interface ReaderContext {
+  clock: Clock;
+  log: Logger;
+  maxWaitMs: number;
+  lookups: Lookups;
+  /** Opens connections for a reader of this name. */
+  openCluster(name: string): Cluster;
+}
+
+/** A way to the brokers: one fetch at a time to each. */
+interface Line {
+  cluster: Cluster;
+  /** By broker, when the fetch that waits there will end at the latest. */
+  flying: Map<string, number>;
+}
+
+/**
+ * Reads partitions by position and hands over what it reads, in turns.
+ *
+ * A fetch waits at the broker while there is nothing to read, and what begins to be read meanwhile cannot join it:
+ * so there are two lines. The first asks for all that is wanted and waits long; the second asks for what came later
+ * until the first is free again, and is silent most of the time.
+ */
+export class Reader {
+  readonly name: string;
+  readonly #context: ReaderContext;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #afterTurn: (() => void) | undefined;
+  readonly #lines: [Line, Line];
+  readonly #cursors = new Set<Cursor>();
+  readonly #outage: Outage;
+  #ready = new Set<Cursor>();
+  #scheduled = false;
+  #refreshing = false;
+  #known: ReadonlySet<string> = new Set();
+  #closed = false;
+
+  /** `onFailure` is called once with what a handler threw or no later fetch will mend; the reader is closed then. */
+  constructor(
+    context: ReaderContext,
+    name: string,
+    onFailure: (error: unknown) => void,
+    afterTurn?: () => void,
+  ) {
+    this.name = name;
+    this.#context = context;
+    this.#onFailure = onFailure;
+    this.#afterTurn = afterTurn;
+    const line = (): Line => ({ cluster: context.openCluster(name), flying: new Map() });
+    this.#lines = [line(), line()];
+    this.#outage = new Outage(context.clock, {
+      away: (why) => context.log.warn({ reader: name, why }, "reading from Kafka fails: trying on"),
+      back: () => context.log.info({ reader: name }, "reading from Kafka goes on"),
+    });
+  }
+
+  /** Reads a partition from `from`, which must lie between its low and its end. */
+  read(topic: Topic, partition: Partition, from: Offset, options: CursorOptions): Cursor {
+    const cursor = new Cursor(topic, partition, from, options);
+    this.#cursors.add(cursor);
+    this.notify(cursor);
+    return cursor;
+  }
+
+  drop(cursor: Cursor): void {
+    cursor.close();
+    this.#cursors.delete(cursor);
+    this.#ready.delete(cursor);
+  }
+
+  /** Something changed that may let this cursor go on. */
+  notify(cursor: Cursor): void {
+    if (this.#closed || cursor.closed) return;
+    this.#ready.add(cursor);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#turn());
+  }
+
+  /** Calls nothing any more. Fetches under way end by themselves. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const cursor of this.#cursors) cursor.close();
+    this.#cursors.clear();
+    for (const { cluster } of this.#lines) void cluster.disconnect().catch(() => {});
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#closed) return;
+    try {
+      this.#drainReady();
+      this.#afterTurn?.();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#fetch();
+  }
+
+  #drainReady(): void {
+    const cursors = this.#ready;
+    this.#ready = new Set();
+    let budget = TURN_RECORDS;
+    let unfinished: Cursor | undefined;
+    for (const cursor of cursors) {
+      if (budget <= 0) {
+        this.#ready.add(cursor);
+        continue;
+      }
+      budget -= cursor.drain(budget);
+      if (budget <= 0) unfinished = cursor;
+    }
+    // It may have more to hand over, but comes behind those that waited.
+    if (unfinished && !unfinished.closed) this.#ready.add(unfinished);
+    const [next] = this.#ready;
+    if (next) this.notify(next);
+  }
+
+  /** Sends a fetch to each broker that leads a partition which nobody waits for, if a line to it is free. */
+  #fetch(): void {
+    if (this.#closed || this.#refreshing) return;
+    const hungry = [...this.#cursors].filter((cursor) => cursor.hungry);
+    if (hungry.length === 0) return;
+    const byLeader = this.#byLeader(hungry);
+    if (!byLeader) {
+      void this.#refresh();
+      return;
+    }
+    const now = this.#context.clock.now();
+    for (const [leader, cursors] of byLeader) {
+      const [first, second] = this.#lines;
+      const free = first.flying.get(leader);
+      if (free === undefined) void this.#fetchFrom(first, leader, cursors, this.#context.maxWaitMs);
+      else if (!second.flying.has(leader) && free - now > SOON_MS) {
+        void this.#fetchFrom(second, leader, cursors, Math.min(SECOND_WAIT_MS, free - now - SOON_MS));
+      }
+    }
+  }
+
+  /** Undefined where a leader is not known. */
+  #byLeader(cursors: readonly Cursor[]): Map<string, Cursor[]> | undefined {
+    const found = new Map<string, Cursor[]>();
+    for (const cursor of cursors) {
+      const { stored } = cursor.topic;
+      if (!this.#known.has(stored)) return undefined;
+      const [leader] = Object.keys(
+        this.#lines[0].cluster.findLeaderForPartitions(stored, [cursor.partition]),
+      );
+      if (leader === undefined) return undefined;
+      const share = found.get(leader) ?? [];
+      found.set(leader, share);
+      share.push(cursor);
+    }
+    return found;
+  }
+
+  async #fetchFrom(line: Line, leader: string, cursors: Cursor[], maxWaitMs: number): Promise<void> {
+    line.flying.set(leader, this.#context.clock.now() + maxWaitMs);
+    for (const cursor of cursors) cursor.flying = true;
+    let failure: unknown;
+    try {
+      if (line === this.#lines[1]) await connect(line.cluster, this.#known);
+      const places = cursors.map(({ topic, partition, next }) => ({
+        topic: topic.stored,
+        partition,
+        offset: next,
+      }));
+      const reads = await fetchOnce(line.cluster, leader, places, maxWaitMs);
+      const byPlace = new Map(
+        cursors.map((cursor) => [placeOf(cursor.topic.stored, cursor.partition), cursor]),
+      );
+      for (const { topic, partition, records } of reads)
+        byPlace.get(placeOf(topic, partition))?.receive(records);
+    } catch (error) {
+      failure = error;
+    }
+    line.flying.delete(leader);
+    for (const cursor of cursors) cursor.flying = false;
+    if (this.#closed) return;
+    if (failure !== undefined) {
+      await this.#failed(failure, cursors);
+      return;
+    }
+    this.#outage.worked();
+    for (const cursor of cursors) if (!cursor.closed) this.#ready.add(cursor);
+    if (!this.#scheduled) this.#turn();
+  }
+
+  async #failed(error: unknown, cursors: readonly Cursor[]): Promise<void> {
+    const mended = errorType(error) === "OFFSET_OUT_OF_RANGE" && (await this.#returnIntoRange(cursors));
+    if (!mended) {
+      if (!isPassing(error) && errorType(error) !== "OFFSET_OUT_OF_RANGE") this.#fail(error);
+      this.#known = new Set();
+      if (!this.#closed) await this.#outage.failed(error);
+    }
+    this.#fetch();
+  }
+
+  /** Retention took the records at a cursor, or the topic was made anew. */
+  async #returnIntoRange(cursors: readonly Cursor[]): Promise<boolean> {
+    const topics = [...new Set(cursors.map(({ topic }) => topic))];
+    const ends = await this.#context.lookups.ends(topics).catch(() => undefined);
+    if (!ends) return false;
+    for (const cursor of cursors) {
+      const bounds = ends.get(cursor.topic.spec.name)?.get(cursor.partition);
+      if (!bounds || (cursor.next >= bounds.low && cursor.next <= bounds.end)) continue;
+      this.#context.log.warn(
+        {
+          reader: this.name,
+          topic: cursor.topic.stored,
+          partition: cursor.partition,
+          at: cursor.next,
+          ...bounds,
+        },
+        "what was to be read next is not stored any more: going on with what is",
+      );
+      cursor.jump(Math.min(Math.max(cursor.next, bounds.low), bounds.end));
+      this.notify(cursor);
+    }
+    return true;
+  }
+
+  /** Learns who leads what, until that works. */
+  async #refresh(): Promise<void> {
+    this.#refreshing = true;
+    while (!this.#closed) {
+      const topics = new Set([...this.#cursors].map(({ topic }) => topic.stored));
+      try {
+        const { cluster } = this.#lines[0];
+        await connect(cluster, topics);
+        await cluster.refreshMetadata();
+        this.#known = topics;
+        break;
+      } catch (error) {
+        if (!isPassing(error)) this.#fail(error);
+        else await this.#outage.failed(error);
+      }
+    }
+    this.#refreshing = false;
+    if (this.#closed) for (const { cluster } of this.#lines) void cluster.disconnect().catch(() => {});
+    this.#fetch();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    this.close();
+    this.#onFailure(error);
+  }
+}
+
+async function connect(cluster: Cluster, topics: ReadonlySet<string>): Promise<void> {
+  await cluster.connect();
+  await cluster.addMultipleTargetTopics([...topics]);
+}
+
+function placeOf(topic: string, partition: Partition): string {
+  return `${topic}/${partition}`;
+}

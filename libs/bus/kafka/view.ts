@@ -1,0 +1,142 @@
+import type { Timer } from "@convergence/runtime/clock.ts";
+import type { BusRecord, Ends, Offset, Partition, View, ViewOptions } from "../port.ts";
+import type { Core, Participant } from "./core.ts";
+import type { Cursor } from "./cursor.ts";
+import { Reader } from "./reader.ts";
+import type { Topic } from "./topics.ts";
+
+interface Waiter {
+  ends: ReadonlyMap<Cursor, Offset>;
+  resolve(caughtUp: boolean): void;
+  timer: Timer | undefined;
+}
+
+/** Reads whole topics without a group: see Bus.view. */
+export async function startView(
+  core: Core,
+  options: ViewOptions,
+  fold: (record: BusRecord) => void,
+): Promise<View> {
+  const topics = options.topics.map((name) => core.topics.get(name));
+  const ends = await core.ask("starting a view", () => core.lookups.ends(topics));
+  const view = new KafkaView(core, options, topics, ends, fold);
+  core.add(view);
+  return view;
+}
+
+class KafkaView implements View, Participant {
+  readonly failed: Promise<never>;
+  readonly #core: Core;
+  readonly #topics: readonly Topic[];
+  readonly #reader: Reader;
+  readonly #cursors = new Map<string, Cursor[]>();
+  #waiters: Waiter[] = [];
+  #over = false;
+
+  constructor(
+    core: Core,
+    options: ViewOptions,
+    topics: readonly Topic[],
+    ends: ReadonlyMap<string, Ends>,
+    fold: (record: BusRecord) => void,
+  ) {
+    this.#core = core;
+    this.#topics = topics;
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.failed = promise;
+    const fail = (error: unknown) => {
+      this.#end();
+      reject(error);
+    };
+    this.#reader = new Reader(core.readers, `view:${options.member ?? options.topics.join()}`, fail, () =>
+      this.#answer(),
+    );
+    for (const topic of topics) {
+      const { name } = topic.spec;
+      const cursors = [...(ends.get(name) ?? [])].map(([partition, bounds]) =>
+        this.#reader.read(topic, partition, start(options, name, partition, bounds), { handle: fold }),
+      );
+      this.#cursors.set(name, cursors);
+    }
+  }
+
+  position(topic: string): Map<Partition, Offset> {
+    const cursors = this.#cursors.get(topic);
+    if (!cursors) throw new TypeError(`this view does not read "${topic}"`);
+    return new Map(cursors.map((cursor) => [cursor.partition, cursor.position]));
+  }
+
+  async caughtUp(ms?: number): Promise<boolean> {
+    const deadline = ms === undefined ? undefined : this.#core.clock.now() + ms;
+    if (this.#over) return false;
+    const asked = this.#core.ask("asking for the ends", () => this.#core.lookups.ends(this.#topics));
+    const ends = await (ms === undefined ? asked : this.#sooner(asked, ms));
+    if (!ends || this.#over) return false;
+    return this.#wait(ends, deadline);
+  }
+
+  async stop(): Promise<void> {
+    this.#end();
+  }
+
+  /** What `answer` resolves with, or undefined once `ms` have passed. */
+  #sooner<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#core.clock.after(ms, () => resolve(undefined));
+      answer.then(resolve, reject).finally(() => timer.clear());
+    });
+  }
+
+  #wait(ends: ReadonlyMap<string, Ends>, deadline: number | undefined): Promise<boolean> {
+    return new Promise((resolve) => {
+      const wanted = new Map(
+        [...this.#cursors].flatMap(([topic, cursors]) =>
+          cursors.map((cursor) => [cursor, ends.get(topic)?.get(cursor.partition)?.end ?? 0] as const),
+        ),
+      );
+      const waiter: Waiter = { ends: wanted, resolve, timer: undefined };
+      if (deadline !== undefined) {
+        waiter.timer = this.#core.clock.after(Math.max(0, deadline - this.#core.clock.now()), () => {
+          this.#waiters = this.#waiters.filter((other) => other !== waiter);
+          resolve(false);
+        });
+      }
+      this.#waiters.push(waiter);
+      this.#answer();
+    });
+  }
+
+  /** Resolves those that wait for what is folded by now. */
+  #answer(): void {
+    if (this.#waiters.length === 0) return;
+    this.#waiters = this.#waiters.filter(({ ends, resolve, timer }) => {
+      for (const [cursor, end] of ends) if (cursor.position < end) return true;
+      timer?.clear();
+      resolve(true);
+      return false;
+    });
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#reader.close();
+    this.#core.remove(this);
+    for (const { resolve, timer } of this.#waiters.splice(0)) {
+      timer?.clear();
+      resolve(false);
+    }
+  }
+}
+
+function start(
+  options: ViewOptions,
+  topic: string,
+  partition: Partition,
+  { low, end }: { low: Offset; end: Offset },
+): Offset {
+  if (options.from === "low") return low;
+  if (options.from === "end") return end;
+  const from = options.from.get(topic)?.get(partition) ?? low;
+  return Math.min(Math.max(from, low), end);
+}
