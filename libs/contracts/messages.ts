@@ -160,6 +160,21 @@ export interface OpenStep {
   error_message: string | null;
 }
 
+/** A tenant's table that cannot be written: the projection passed over its rows of one partition of run.events from an offset on. */
+export interface ParkedTable {
+  type: "ParkedTable";
+  dataset: string;
+  table: string;
+  /** Of the first row that is not written. */
+  offset: number;
+  /** The claim that counts there; -1 for none. */
+  claim: number;
+  /** What the warehouse said. */
+  reason: string;
+  /** Unix milliseconds. */
+  at: number;
+}
+
 /** A step resolved from its template. */
 export interface PlannedStep {
   step_id: string;
@@ -701,6 +716,10 @@ export const STEP_TASKS_TYPES = ["StepTask"] as const;
 export type StepResultsMessage = StepClaimed | LeaseRenewed | StepReported;
 export const STEP_RESULTS_TYPES = ["StepClaimed", "LeaseRenewed", "StepReported"] as const;
 
+/** What parked-tables carries. */
+export type ParkedTablesMessage = ParkedTable;
+export const PARKED_TABLES_TYPES = ["ParkedTable"] as const;
+
 /** What runners carries. */
 export type RunnersMessage = RunnerAnnounced | DispatcherAnnounced;
 export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const;
@@ -709,11 +728,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

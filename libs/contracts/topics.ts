@@ -10,6 +10,7 @@
  * - claim: a writer's taking of a log partition; its offset is the epoch of the events that follow.
  * - tenant version: counts a tenant's events. run version: counts a run's events, for progress streams and MERGE.
  * - attempt: how often a step was handed out. try: grows only after a recorded failure, and names the warehouse job.
+ * - parked table: one that cannot be written; its rows are passed over, and read again from the log once it can.
  * - lease: for how long a runner's claim of a step holds unless renewed.
  */
 
@@ -80,6 +81,7 @@ export const TOPICS = {
     remade: true,
     carries: ["StepClaimed", "LeaseRenewed", "StepReported"],
   },
+  "parked-tables": { retentionMs: null, carries: ["ParkedTable"] },
   runners: { retentionMs: null, remade: true, carries: ["RunnerAnnounced", "DispatcherAnnounced"] },
 } as const satisfies Record<string, TopicDeclaration>;
 

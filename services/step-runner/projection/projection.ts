@@ -1,17 +1,21 @@
 import type { BusRecord, Done, Running } from "@convergence/bus/port.ts";
 import { decodeAs, RUN_EVENTS_TYPES, type RunEventsMessage } from "@convergence/contracts";
 import { LogReader } from "@convergence/log";
-import type { Timer } from "@convergence/runtime/clock.ts";
+import { every, type Timer } from "@convergence/runtime/clock.ts";
 import type { StepRunnerDeps } from "../deps.ts";
-import { type ProjectedRow, rowsOf } from "./rows.ts";
+import { countedRows } from "./counted-rows.ts";
+import { type Parked, Parking } from "./parking.ts";
+import { type ProjectedTable, SHAPES } from "./rows.ts";
 import { TableQueue } from "./table-queue.ts";
 
+/** How often the number of parked tables is told, in milliseconds. */
+const GAUGE_MS = 5_000;
 /** How many events may wait to be written before reading pauses. */
 const MAX_WAITING = 50_000;
 
 /**
  * Projects run and step state from run.events into each tenant's pipeline_runs and step_logs. An offset is committed
- * once its rows are written, with the claim that counts there. A table that cannot be written holds back only
+ * once its rows are written, with the claim that counts there. A table that cannot be written is parked, and holds back only
  * itself.
  */
 export class Projection {
@@ -19,12 +23,22 @@ export class Projection {
   readonly #readers = new Map<number, LogReader>();
   readonly #queues = new Map<string, TableQueue>();
   readonly #dirty = new Set<TableQueue>();
+  readonly #parking: Parking;
   #timer: Timer | undefined;
   #running: Running | undefined;
   readonly #lag;
+  readonly #gauge: () => void;
+  #gauging: Timer | undefined;
 
   constructor(deps: StepRunnerDeps) {
     this.#deps = deps;
+    this.#parking = new Parking(deps, (parked) => this.#adopt(parked));
+    const parked = deps.metrics.gauge(
+      "convergence_projection_parked_tables",
+      "Tables that cannot be written, counted once a partition of run.events",
+      ["instance"],
+    );
+    this.#gauge = () => parked.set({ instance: deps.instance }, this.#parking.size);
     this.#lag = deps.metrics.gauge(
       "convergence_projection_lag_seconds",
       "Age of the last event taken up for projection",
@@ -33,7 +47,9 @@ export class Projection {
   }
 
   async start(): Promise<Running> {
-    const { bus, instance } = this.#deps;
+    const { bus, clock, instance } = this.#deps;
+    await this.#parking.start();
+    this.#gauging = every(clock, GAUGE_MS, this.#gauge);
     this.#running = await bus.work(
       {
         group: "projection",
@@ -49,10 +65,12 @@ export class Projection {
 
   async stop(): Promise<void> {
     this.#timer?.clear();
+    this.#gauging?.clear();
     const flushes = [...this.#dirty].map((queue) => queue.flush());
     await Promise.race([Promise.all(flushes), this.#afterGrace()]);
     for (const queue of this.#queues.values()) queue.stop();
     await this.#running?.stop();
+    await this.#parking.stop();
   }
 
   #afterGrace(): Promise<void> {
@@ -65,9 +83,18 @@ export class Projection {
     const owned = new Set(partitions.map(({ partition }) => partition));
     for (const partition of [...this.#readers.keys()]) if (!owned.has(partition)) this.#forget(partition);
     for (const { partition, note } of partitions) {
-      if (!this.#readers.has(partition))
-        this.#readers.set(partition, new LogReader(note === null ? -1 : Number(note)));
+      if (this.#readers.has(partition)) continue;
+      this.#readers.set(partition, new LogReader(note === null ? -1 : Number(note)));
+      for (const parked of this.#parking.of(partition)) this.#adopt(parked);
     }
+  }
+
+  /** What was parked by others of a partition that is this member's now is this member's to write. */
+  #adopt(parked: Parked): void {
+    const { partition, table } = parked;
+    if (!this.#readers.has(partition) || !isProjected(table.table)) return;
+    this.#queue(partition, { dataset: table.dataset, table: table.table }).adopt(parked);
+    this.#flushSoon();
   }
 
   #forget(partition: number): void {
@@ -105,14 +132,27 @@ export class Projection {
       left -= 1;
       if (left === 0) done(note);
     };
-    for (const row of rows)
-      this.#queue(record, row).add({ offset: record.offset, key: row.key, row: row.row, written });
+    const { claim } = reader;
+    for (const { dataset, table, key, row } of rows) {
+      this.#queue(record.partition, { dataset, table }).add({
+        offset: record.offset,
+        claim,
+        key,
+        row,
+        written,
+      });
+    }
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#timer ??= this.#deps.clock.after(this.#deps.flushMs, () => this.#flush());
   }
 
-  #queue({ partition }: BusRecord, { dataset, table }: ProjectedRow): TableQueue {
+  #queue(partition: number, { dataset, table }: { dataset: string; table: ProjectedTable }): TableQueue {
     const name = `${partition}|${dataset}|${table}`;
-    const queue = this.#queues.get(name) ?? new TableQueue(this.#deps, { dataset, table }, partition);
+    const queue =
+      this.#queues.get(name) ?? new TableQueue(this.#deps, { dataset, table }, partition, this.#parking);
     this.#queues.set(name, queue);
     this.#dirty.add(queue);
     return queue;
@@ -139,12 +179,6 @@ export class Projection {
   }
 }
 
-function countedRows(reader: LogReader, record: BusRecord, event: RunEventsMessage): ProjectedRow[] {
-  if (event.type === "Claimed") {
-    reader.read(record.offset, { kind: "claim", follows: event.follows });
-    return [];
-  }
-  const { tenant_id: tenantId, epoch, version } = event.meta;
-  const verdict = reader.read(record.offset, { kind: "event", tenantId, epoch, version });
-  return verdict === "counted" ? rowsOf(event) : [];
+function isProjected(table: string): table is ProjectedTable {
+  return table in SHAPES;
 }
