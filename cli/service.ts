@@ -1,0 +1,151 @@
+/**
+ * `npm run service -- gateway | tenant-service | pipeline-service | step-runner`: one service as a process of its own,
+ * over Kafka. Configured by environment variables alone; services may be started in any order.
+ */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { openKafkaBus } from "@convergence/bus/kafka/index.ts";
+import { topicSpecs } from "@convergence/contracts";
+import { localKeyRing } from "@convergence/keys";
+import {
+  type Config,
+  fatal,
+  type Lifecycle,
+  logger,
+  metrics,
+  openDataDir,
+  operatorServer,
+  processMetrics,
+  type ReadyChecks,
+  readConfig,
+  runUntilSignal,
+  StartError,
+  systemClock,
+  systemRandom,
+} from "@convergence/runtime";
+import { bigQueryWarehouse } from "@convergence/warehouse";
+import { gatewayPart, loadTemplates, pipelinePart, runnerPart, type Shared, tenantPart } from "./services.ts";
+
+const SERVICES = ["gateway", "tenant-service", "pipeline-service", "step-runner"] as const;
+type Service = (typeof SERVICES)[number];
+
+const root = path.dirname(import.meta.dirname);
+const { version }: { version: string } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+
+/** Starts one service with all that it needs, and the operator's port. */
+async function start(service: Service, config: Config, parts: Lifecycle): Promise<void> {
+  const logOf = (name: string) => logger({ level: config.LOG_LEVEL, service: name });
+  const registry = metrics();
+  processMetrics(registry, version);
+  const ready = { service: false };
+  const checks: ReadyChecks = { [service]: () => ready.service };
+  await parts.start(
+    "operator's port",
+    () => operatorServer(config.HOST, config.OPERATOR_PORT, registry, checks),
+    (server) => server.close(),
+  );
+  const bus = await parts.start(
+    "bus",
+    () =>
+      openKafkaBus({
+        brokers: required(config.KAFKA_BROKERS, "KAFKA_BROKERS", "host:port of a broker").split(","),
+        clientId: service,
+        topics: topicSpecs(config.KAFKA_PARTITIONS),
+        prefix: config.KAFKA_TOPIC_PREFIX,
+        replicationFactor: config.KAFKA_REPLICATION_FACTOR,
+        tls: config.KAFKA_TLS === "on",
+        sasl: sasl(config),
+        clock: systemClock,
+        log: logOf("kafka"),
+      }),
+    (opened) => opened.close(),
+  );
+  await startService(service, { config, bus, metrics: registry, version, parts, logOf });
+  ready.service = true;
+  logOf(service).info({ version }, "ready");
+}
+
+async function startService(service: Service, shared: Shared): Promise<void> {
+  const { config } = shared;
+  switch (service) {
+    case "gateway": {
+      const dataDir = await dataFolder(shared);
+      await gatewayPart(shared, {
+        database: path.join(dataDir, "gateway.sqlite"),
+        catalogue: await loadTemplates(shared),
+        adminKey: required(config.ADMIN_API_KEY, "ADMIN_API_KEY", "16 or more random characters"),
+        openOnboarding: false,
+        metricsOnPort: false,
+      });
+      return;
+    }
+    case "tenant-service":
+      await tenantPart(
+        shared,
+        warehouse(config),
+        await localKeyRing(await keyRingFile(shared), systemRandom),
+      );
+      return;
+    case "pipeline-service":
+      await pipelinePart(shared, await loadTemplates(shared));
+      return;
+    case "step-runner":
+      await runnerPart(shared, warehouse(config));
+      return;
+  }
+}
+
+async function dataFolder({ config, parts }: Shared): Promise<string> {
+  const opened = await parts.start(
+    "data folder",
+    () => openDataDir(config.CONVERGENCE_DATA_DIR, systemRandom),
+    (dir) => dir.close(),
+  );
+  return opened.path;
+}
+
+async function keyRingFile(shared: Shared): Promise<string> {
+  return shared.config.KEY_RING_FILE ?? path.join(await dataFolder(shared), "keys.json");
+}
+
+function warehouse(config: Config) {
+  const { GCP_PROJECT_ID: project, BIGQUERY_LOCATION: location, BIGQUERY_ENDPOINT: endpoint } = config;
+  return bigQueryWarehouse({ project, location, ...(endpoint === undefined ? {} : { endpoint }) });
+}
+
+function sasl(config: Config) {
+  const { KAFKA_SASL_MECHANISM: mechanism } = config;
+  if (mechanism === undefined) return undefined;
+  const username = required(config.KAFKA_SASL_USERNAME, "KAFKA_SASL_USERNAME", "who logs in to Kafka");
+  const password = required(
+    config.KAFKA_SASL_PASSWORD,
+    "KAFKA_SASL_PASSWORD",
+    "the password to log in to Kafka",
+  );
+  return { mechanism, username, password };
+}
+
+function required(value: string | undefined, variable: string, what: string): string {
+  if (value !== undefined) return value;
+  throw new StartError(`${variable} is not set`, `Set it to ${what}.`);
+}
+
+function isService(name: string | undefined): name is Service {
+  return SERVICES.some((service) => service === name);
+}
+
+const name = process.argv[2];
+if (!isService(name)) {
+  console.error(`usage: npm run service -- ${SERVICES.join(" | ")}`);
+  process.exit(2);
+}
+const boot = logger({ level: "error", service: name });
+let config: Config;
+try {
+  config = readConfig(process.env);
+} catch (error) {
+  fatal(error, boot);
+}
+await runUntilSignal(logger({ level: config.LOG_LEVEL, service: name }), (parts) =>
+  start(name, config, parts),
+);
