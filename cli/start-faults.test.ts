@@ -3,7 +3,8 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
-import { freePort, freshPlace, type Place, runToEnd, startPlatform } from "./testing/platform.ts";
+import { freshPlace, type Place, runToEnd, startPlatform } from "./testing/platform.ts";
+import { freePort } from "./testing/process.ts";
 
 /** Starts at a place that something is wrong with: one line says what, and the exit code is not 0. */
 async function refused(place: Place, line: RegExp, env: Record<string, string> = {}): Promise<void> {
