@@ -63,8 +63,8 @@ async function declareUntilDone(
 ): Promise<void> {
   const { brokers, clock, log, replicationFactor } = options;
   const outage = new Outage(clock, {
-    away: (why) => log.warn({ brokers, why }, "no Kafka broker can be reached: trying on"),
-    back: () => log.info({ brokers }, "Kafka is reached"),
+    away: (why) => log.warn({ brokers, why }, "Kafka is not there or not ready: trying on"),
+    back: () => log.info({ brokers }, "Kafka is ready"),
   });
   while (!closing.aborted) {
     try {

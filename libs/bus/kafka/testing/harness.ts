@@ -71,7 +71,11 @@ export function kafkaHarness(address: () => Promise<string>): BusHarness {
 }
 
 /** Makes those topics beforehand that the tests want cleaned soon; the bus makes the others, and checks all. */
-export async function makeCleaned(address: string, topics: readonly TopicSpec[]): Promise<void> {
+export async function makeCleaned(
+  address: string,
+  topics: readonly TopicSpec[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const cleaned = topics.filter(({ cleanup, retentionMs }) => cleanup === "compact" || retentionMs !== null);
   if (cleaned.length === 0) return;
   const admin = adminOf(address);
@@ -85,6 +89,7 @@ export async function makeCleaned(address: string, topics: readonly TopicSpec[])
         "cleanup.policy": cleanup,
         "retention.ms": String(retentionMs ?? -1),
         ...FAST_SEGMENTS,
+        ...more,
       }).map(([key, value]) => ({ name: key, value })),
     })),
   });
