@@ -7,6 +7,9 @@ export function fromDuck(error: unknown): Error {
   const text = error.message;
   const raised = /bq!([\s\S]*?)!qb/.exec(text);
   if (raised) return invalidQuery(raised[1] ?? "");
+  // DuckDB's own fault, after which it serves nothing until it is opened again.
+  if (/^(FATAL|INTERNAL) Error/.test(text))
+    return new BigQueryError("backendError", `DuckDB failed: ${firstLine(text)}`);
   const required = /NOT NULL constraint failed: .*\.(\S+)/.exec(text);
   if (required)
     return invalidQuery(`Required field ${(required[1] ?? "").replaceAll('"', "")} cannot be null`);

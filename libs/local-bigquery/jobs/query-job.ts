@@ -7,12 +7,12 @@ import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, invalidQuery } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { TableView } from "../sql/analysis.ts";
-import { type Dml, TWICE } from "../sql/dml.ts";
 import { lowerStatement, type SelectStatement, type Statement } from "../sql/statement.ts";
 import { type Type, typeName } from "../sql/types.ts";
 import type { QueryConfiguration } from "./configuration.ts";
 import { columnField, type Defined, runDdl } from "./definitions.ts";
 import { fieldsOf, writeDestination } from "./destination.ts";
+import { runDml } from "./dml.ts";
 import type { Outcome } from "./jobs.ts";
 import { encodeChunk, type Row } from "./rows.ts";
 import { runLowered, type Values } from "./running.ts";
@@ -242,57 +242,5 @@ function ddlOutcome(statement: Statement, done: Defined, bytes: number): Outcome
       more,
     ),
     result: undefined,
-  };
-}
-
-interface Counts {
-  all: number;
-  /** By how many rows the table grew. */
-  growth: number;
-  statistics: JsonObject;
-}
-
-async function hasRows(session: Session, sql: string, values: Values): Promise<boolean> {
-  return (await runLowered(session, sql, values)).rowCount > 0;
-}
-
-async function runDml(transaction: Transaction, plan: Dml, values: Values): Promise<Counts> {
-  const { session } = transaction;
-  const quick = plan.quickCheck === undefined || (await hasRows(session, plan.quickCheck, values));
-  if (quick && plan.check !== undefined && (await hasRows(session, plan.check, values)))
-    throw invalidQuery(TWICE);
-  const result = await runLowered(session, plan.sql, values);
-  if (plan.statementType !== "MERGE") {
-    const kind =
-      plan.statementType === "INSERT" ? "inserted" : plan.statementType === "UPDATE" ? "updated" : "deleted";
-    return countsOf({ [kind]: result.rowsChanged });
-  }
-  const actions: Record<string, number> = { inserted: 0, updated: 0, deleted: 0 };
-  for (
-    let chunk = await result.fetchChunk();
-    chunk && chunk.rowCount > 0;
-    chunk = await result.fetchChunk()
-  ) {
-    for (const action of chunk.getColumnValues(0)) {
-      const kind = action === "INSERT" ? "inserted" : action === "UPDATE" ? "updated" : "deleted";
-      actions[kind] = (actions[kind] ?? 0) + 1;
-    }
-  }
-  return countsOf(actions);
-}
-
-function countsOf({ inserted = 0, updated = 0, deleted = 0 }: Record<string, number>): Counts {
-  const all = inserted + updated + deleted;
-  return {
-    all,
-    growth: inserted - deleted,
-    statistics: {
-      numDmlAffectedRows: String(all),
-      dmlStats: {
-        insertedRowCount: String(inserted),
-        updatedRowCount: String(updated),
-        deletedRowCount: String(deleted),
-      },
-    },
   };
 }

@@ -24,6 +24,11 @@ export interface Dml {
   sql: string;
   /** Run first: a row that it gives means that a target row would be changed twice, which GoogleSQL refuses. */
   check?: string;
+  /**
+   * For a MERGE with WHEN NOT MATCHED BY SOURCE: counts the rows that it will insert. DuckDB 1.5 corrupts itself when
+   * such a MERGE returns its actions, so they are reckoned from this and the table's sizes before and after.
+   */
+  insertCount?: string;
   /** Cheaper, run before `check`: where it gives no row, no target row can be matched twice. */
   quickCheck?: string;
 }

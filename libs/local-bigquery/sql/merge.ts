@@ -12,8 +12,9 @@ import { isGroupable } from "./types.ts";
 
 interface When {
   sql: string;
-  /** For WHEN MATCHED: its condition, "TRUE" where it has none. */
-  matched: string | undefined;
+  kind: "MATCHED" | "NOT MATCHED" | "NOT MATCHED BY SOURCE";
+  /** "TRUE" where it has none. */
+  condition: string;
 }
 
 interface Sides {
@@ -37,9 +38,17 @@ export function lowerMerge(analysis: Analysis, node: Node): Dml {
   const sides: Sides = { analysis, table: target.table, both, target: targetScope, source };
   const on = boolean({ analysis, scope: both }, body.on, "MERGE ON condition");
   const whens = whenNodes(body.whens).map((when) => lowerWhen(sides, when));
-  const sql = `MERGE INTO ${target.table.duck} AS ${target.duck} USING ${using} ON ${on} ${whens.map((w) => w.sql).join(" ")} RETURNING merge_action`;
+  const bySource = whens.some((w) => w.kind === "NOT MATCHED BY SOURCE");
+  const merge = `MERGE INTO ${target.table.duck} AS ${target.duck} USING ${using} ON ${on} ${whens.map((w) => w.sql).join(" ")}`;
+  const sql = bySource ? merge : `${merge} RETURNING merge_action`;
   const dml: Dml = { kind: "dml", statementType: "MERGE", target: target.table, sql };
-  const matched = whens.flatMap((w) => w.matched ?? []);
+  const conditionsOf = (kind: When["kind"]): string[] =>
+    whens.flatMap((w) => (w.kind === kind ? [w.condition] : []));
+  if (bySource) {
+    const inserts = conditionsOf("NOT MATCHED").join(" OR ") || "FALSE";
+    dml.insertCount = `SELECT count(*) FROM ${using} WHERE (${inserts}) AND NOT EXISTS (SELECT 1 FROM ${target.table.duck} AS ${target.duck} WHERE ${on})`;
+  }
+  const matched = conditionsOf("MATCHED");
   if (matched.length === 0) return dml;
   const keys = sourceKeys(sides, body.on);
   if (keys.length > 0)
@@ -91,7 +100,7 @@ function lowerWhen(sides: Sides, node: Node): When {
   const kind = matched ? "MATCHED" : bySource ? "NOT MATCHED BY SOURCE" : "NOT MATCHED";
   const head = `WHEN ${kind}${condition === undefined ? "" : ` AND ${condition}`} THEN`;
   const action = lowerAction(sides, context, asNode(body.then), matched || bySource);
-  return { sql: `${head} ${action}`, matched: matched ? (condition ?? "TRUE") : undefined };
+  return { sql: `${head} ${action}`, kind, condition: condition ?? "TRUE" };
 }
 
 function isTrue(value: unknown): boolean {
