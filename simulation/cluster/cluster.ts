@@ -130,9 +130,9 @@ export class Cluster {
   begin(fault: Fault, index: number): void {
     const { trouble } = this;
     if (fault.kind === "poison") {
-      void this.bus.append([
-        { topic: fault.topic, key: "poison", partition: fault.partition, value: poisonOf(index) },
-      ]);
+      const { topic, partition } = fault;
+      // Where the bus is closed already, the seed is over.
+      this.bus.append([{ topic, key: "poison", partition, value: poisonOf(index) }]).catch(() => {});
       trouble.strike("poison", `${fault.topic}/${fault.partition}`);
     } else if (fault.kind === "restart") {
       void this.restart(fault.slot, fault.downMs);

@@ -35,7 +35,19 @@ export function makeFaults(
   const faults: Fault[] = [];
   const count = prng.int(10, 18);
   for (let i = 0; i < count; i++) faults.push(makeFault(slots, partitions, untilMs, prng));
+  if (prng.chance(0.4)) faults.push(...dyingWords(prng.pick(["pipeline-1", "tenant-1"]), untilMs, prng));
   return faults.sort((a, b) => a.at - b.at);
+}
+
+/** A writer that can append nothing for a while, and then dies: what it had decided must not be lost. */
+function dyingWords(slot: SlotName, untilMs: number, prng: Prng): Fault[] {
+  const at = prng.int(2_000, untilMs);
+  const forMs = prng.int(300, 1_200);
+  const dies = { effect: "append", nth: 1, side: "before", downMs: prng.int(50, 5_000) } as const;
+  return [
+    { kind: "append", at, slot, forMs, rate: 1, outcome: "fail" },
+    { kind: "crash", at: at + forMs - 100, slot, ...dies },
+  ];
 }
 
 /** Short, past the session, or so that it thaws just as its successor begins. */
@@ -60,9 +72,13 @@ function makeFault(slots: readonly SlotName[], partitions: number, untilMs: numb
   if (roll < 0.4) {
     return { kind: "freeze", at, slot, effect, nth, forMs: freezeMs(prng) };
   }
-  if (roll < 0.44) return { kind: "restart", at, slot, downMs: prng.int(50, 3_000) };
-  if (roll < 0.46) return { kind: "lose views", at, slot: "gateway-1", downMs };
-  if (roll < 0.6) {
+  if (roll < 0.42) {
+    // The one effect that destroys: it must never come late.
+    return { kind: "freeze", at: 500, slot: "tenant-1", effect: "submitDrop", nth: 1, forMs: freezeMs(prng) };
+  }
+  if (roll < 0.46) return { kind: "restart", at, slot, downMs: prng.int(50, 3_000) };
+  if (roll < 0.48) return { kind: "lose views", at, slot: "gateway-1", downMs };
+  if (roll < 0.61) {
     const outcome = prng.pick(["fail", "fail-but-stored", "store-twice"] as const);
     return { kind: "append", at, slot, forMs, rate: prng.pick([0.2, 0.6]), outcome };
   }
