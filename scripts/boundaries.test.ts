@@ -66,6 +66,13 @@ test("services never import one another", () => {
   }
 });
 
+test("the gateway never reaches the warehouse: no warehouse request on authentication or status", () => {
+  const wrong = imports("services/gateway").filter(({ target }) =>
+    ["warehouse", "local-bigquery"].includes(target),
+  );
+  assert.deepEqual(wrong, []);
+});
+
 test("workspaces are imported by name, never by a path into another folder", () => {
   const folders = [...globSync("libs/*", { cwd: root }), ...SERVICES.map((service) => `services/${service}`)];
   const wrong = folders.flatMap(imports).filter(({ target }) => target.includes("/"));

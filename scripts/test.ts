@@ -9,7 +9,7 @@ const root = path.dirname(import.meta.dirname);
 const folders = process.argv.slice(2);
 
 /** Suites that load the machine for long: they run last, one at a time, so that no test's deadline suffers. */
-const HEAVY = ["simulation/", "cli/"];
+const HEAVY = ["simulation/", "cli/", "services/step-runner/projection/requests.test.ts"];
 
 function run(title: string, command: string, args: string[]): void {
   const begun = Date.now();

@@ -4,12 +4,15 @@ import { LogReader } from "@convergence/log";
 import { every, type Timer } from "@convergence/runtime/clock.ts";
 import type { StepRunnerDeps } from "../deps.ts";
 import { countedRows } from "./counted-rows.ts";
+import { Limit } from "./limit.ts";
 import { type Parked, Parking } from "./parking.ts";
 import { type ProjectedTable, SHAPES } from "./rows.ts";
 import { TableQueue } from "./table-queue.ts";
 
 /** How often the number of parked tables is told, in milliseconds. */
 const GAUGE_MS = 5_000;
+/** How many tables are written at a time: more would only wait at the warehouse, beyond the time of a request. */
+const TABLES_AT_A_TIME = 50;
 /** How many events may wait to be written before reading pauses. */
 const MAX_WAITING = 50_000;
 
@@ -24,6 +27,7 @@ export class Projection {
   readonly #queues = new Map<string, TableQueue>();
   readonly #dirty = new Set<TableQueue>();
   readonly #parking: Parking;
+  readonly #limit = new Limit(TABLES_AT_A_TIME);
   #timer: Timer | undefined;
   #running: Running | undefined;
   readonly #lag;
@@ -152,7 +156,11 @@ export class Projection {
   #queue(partition: number, { dataset, table }: { dataset: string; table: ProjectedTable }): TableQueue {
     const name = `${partition}|${dataset}|${table}`;
     const queue =
-      this.#queues.get(name) ?? new TableQueue(this.#deps, { dataset, table }, partition, this.#parking);
+      this.#queues.get(name) ??
+      new TableQueue(this.#deps, { dataset, table }, partition, {
+        parking: this.#parking,
+        limit: this.#limit,
+      });
     this.#queues.set(name, queue);
     this.#dirty.add(queue);
     return queue;

@@ -2,6 +2,7 @@ import { sleep } from "@convergence/runtime/clock.ts";
 import { type TableRef, WarehouseError } from "@convergence/warehouse/port.ts";
 import { runOnce } from "@convergence/warehouse/run-once.ts";
 import type { StepRunnerDeps } from "../deps.ts";
+import type { Limit } from "./limit.ts";
 import { type LogPlace, readRows } from "./log-rows.ts";
 import type { Parked, Parking } from "./parking.ts";
 import { type ProjectedTable, type Row, SHAPES } from "./rows.ts";
@@ -45,6 +46,7 @@ export class TableQueue {
   readonly #table: TableRef & { table: ProjectedTable };
   readonly #partition: number;
   readonly #parking: Parking;
+  readonly #limit: Limit;
   #waiting: Waiting[] = [];
   /** What is to be written again from the log, before what waits. */
   #parked: Parked[] = [];
@@ -58,12 +60,13 @@ export class TableQueue {
     deps: StepRunnerDeps,
     table: TableRef & { table: ProjectedTable },
     partition: number,
-    parking: Parking,
+    shared: { parking: Parking; limit: Limit },
   ) {
     this.#deps = deps;
     this.#table = table;
     this.#partition = partition;
-    this.#parking = parking;
+    this.#parking = shared.parking;
+    this.#limit = shared.limit;
   }
 
   add(waiting: Waiting): void {
@@ -92,8 +95,8 @@ export class TableQueue {
     let pause = RETRY_MS.first;
     while ((this.#parked.length > 0 || this.#waiting.length > 0) && !this.#stopped) {
       try {
-        await this.#writeParked();
-        await this.#writeWaiting();
+        await this.#limit.run(() => this.#writeParked());
+        await this.#limit.run(() => this.#writeWaiting());
         pause = RETRY_MS.first;
       } catch (error) {
         this.#createdAt = undefined;
