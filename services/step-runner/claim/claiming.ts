@@ -9,6 +9,9 @@ import { Results } from "./results.ts";
 /** A runner says that it is there so often, in milliseconds: three times before it is taken for gone. */
 const ANNOUNCE_MS = 5_000;
 
+/** So much of an error's message is reported, in characters: it goes into events, each of them one record. */
+const MAX_MESSAGE = 8_000;
+
 /**
  * Takes tasks, claims them by lease, executes and reports them. The task's offset is committed at once, so that a
  * rebalance hands out nothing that is in flight: a runner that dies is noticed by its lease.
@@ -129,7 +132,7 @@ export class Claiming {
       finished_at: this.#deps.clock.now(),
       rows_processed: result?.rows ?? null,
       bytes_processed: result?.bytes ?? null,
-      error_message: outcome.ok ? null : outcome.message,
+      error_message: outcome.ok ? null : outcome.message.slice(0, MAX_MESSAGE),
       metadata: result === null || result.metadata === null ? null : JSON.stringify(result.metadata),
     });
   }

@@ -17,11 +17,11 @@ export type StepOutcome =
  * reported only once it is known that the effect did not happen.
  */
 export async function execute(task: StepTask, deps: StepRunnerDeps): Promise<StepOutcome> {
-  const step: ResolvedStep = JSON.parse(task.spec);
   const { warehouse, clock, log } = deps;
   let pause = RETRY_MS.first;
   for (;;) {
     try {
+      const step: ResolvedStep = JSON.parse(task.spec);
       return { ok: true, result: await executeStep(step, { task, warehouse, clock }) };
     } catch (error) {
       if (error instanceof StepFailed)

@@ -2,7 +2,7 @@ import type { ResolvedStep } from "@convergence/pipeline";
 import { bigqueryQuery } from "./bigquery-query.ts";
 import { datasetCheck } from "./dataset-check.ts";
 import { noop } from "./noop.ts";
-import type { StepContext, StepResult } from "./step-type.ts";
+import { type StepContext, StepFailed, type StepResult } from "./step-type.ts";
 
 export { type StepContext, StepFailed, type StepResult } from "./step-type.ts";
 
@@ -15,5 +15,14 @@ export function executeStep(step: ResolvedStep, context: StepContext): Promise<S
       return datasetCheck(step, context);
     case "noop":
       return noop(step, context);
+    default:
+      return unknownType(step);
   }
+}
+
+/** A newer release's task. */
+async function unknownType(step: { type?: unknown }): Promise<never> {
+  throw new StepFailed(
+    `This runner knows no step type "${String(step.type)}": upgrade it, or take the step out of the template.`,
+  );
 }
