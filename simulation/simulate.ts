@@ -1,6 +1,7 @@
 import { topicSpecs } from "@convergence/contracts";
 import { Clients } from "./clients/clients.ts";
-import { Cluster, LEASE_MS } from "./cluster/cluster.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import { LEASE_MS } from "./cluster/services.ts";
 import { checkHeldKeys, checkKeys } from "./oracle/final-keys.ts";
 import { checkAppends, checkProjection } from "./oracle/final-rows.ts";
 import { checkDeadLetters, checkSecrets } from "./oracle/final-traces.ts";

@@ -1,25 +1,19 @@
 import type { TenantCaller } from "@convergence/gateway/access.ts";
 import type { Gateway } from "@convergence/gateway/gateway.ts";
 import { ApiProblem } from "@convergence/gateway/problem.ts";
-import type { Cluster, Slot } from "../cluster/cluster.ts";
+import { sleep } from "@convergence/runtime/clock.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { DOMAIN, PROVIDER } from "../cluster/materials.ts";
 import type { Oracle } from "../oracle/oracle.ts";
 import type { Command } from "../plan/plan.ts";
 import { Prng } from "../world/prng.ts";
 import type { World } from "../world/world.ts";
+import { Asking, Lost } from "./asking.ts";
 import { Customer, type HeldKey } from "./customer.ts";
 
 const ADMIN = { kind: "admin" } as const;
-/** How often a client repeats what failed. */
-const ATTEMPTS = 8;
 /** Milliseconds after which a revoked key must be refused by every gateway whose view had no reason to lag. */
 const REFUSED_WITHIN_MS = 1_500;
-
-type Answer<T> =
-  | { kind: "ok"; value: T; slot: Slot; gateway: Gateway }
-  | { kind: "problem"; problem: ApiProblem }
-  /** No answer: the gateway is down, or did not answer in time. */
-  | { kind: "silence" };
 
 type Of<K extends Command["kind"]> = Extract<Command, { kind: K }>;
 
@@ -36,11 +30,12 @@ export interface ClientsDeps {
 export class Clients {
   readonly #deps: ClientsDeps;
   readonly #customers = new Map<string, Customer>();
+  readonly #asking: Asking;
   #busy = 0;
-  #hurry = false;
 
   constructor(deps: ClientsDeps) {
     this.#deps = deps;
+    this.#asking = new Asking(deps);
   }
 
   /** Commands that are not over. */
@@ -54,7 +49,7 @@ export class Clients {
 
   /** From now on clients give up rather than wait for a key. */
   giveUp(): void {
-    this.#hurry = true;
+    this.#asking.hurry = true;
   }
 
   give(command: Command, index: number): void {
@@ -104,7 +99,7 @@ export class Clients {
       force_recreate_tables: command.force === "tables",
     };
     let lose = command.loseAnswer;
-    await this.#insist(prng, 30_000, async (gateway) => {
+    await this.#asking.insist(prng, 30_000, async (gateway) => {
       const answer = await gateway.onboard(ADMIN, request, head(command.idempotencyKey));
       if (lose) {
         lose = false;
@@ -122,7 +117,7 @@ export class Clients {
       scopes: ["run" as const, "read" as const],
       expires_at: expiresAt === null ? null : new Date(expiresAt).toISOString(),
     };
-    await this.#insist(prng, 12_000, async (gateway) => {
+    await this.#asking.insist(prng, 12_000, async (gateway) => {
       const answer = await gateway.issueKey(ADMIN, customer.name, request, head(command.idempotencyKey));
       answer.delivered();
       this.#received(customer, answer.body.api_key, expiresAt);
@@ -142,7 +137,7 @@ export class Clients {
     if (key === undefined) return;
     const path = { tenantId: customer.name, provider: PROVIDER, domain: DOMAIN, name: command.template };
     let asked = false;
-    const answer = await this.#insist(prng, 8_000, async (gateway) => {
+    const answer = await this.#asking.insist(prng, 8_000, async (gateway) => {
       const caller = this.#authenticate(gateway, customer, key);
       // Without an Idempotency-Key, a repeat would be another run.
       if (asked && command.idempotencyKey === null) throw new ApiProblem(400, "not-repeated", "");
@@ -153,7 +148,7 @@ export class Clients {
     });
     if (answer.kind !== "ok" || !command.follow) return;
     const { caller, runId } = answer.value;
-    await this.#ask(prng, 25_000, (gateway) => gateway.run(caller, runId, 20_000));
+    await this.#asking.ask(prng, 25_000, (gateway) => gateway.run(caller, runId, 20_000));
   }
 
   /** One Idempotency-Key and body is one run, for every answer. */
@@ -177,7 +172,7 @@ export class Clients {
     const keyId = key === undefined ? undefined : this.#deps.oracle.keys.byText(key.text)?.keyId;
     if (key === undefined || keyId === undefined) return;
     key.revoking = true;
-    const answer = await this.#insist(prng, 12_000, async (gateway) => {
+    const answer = await this.#asking.insist(prng, 12_000, async (gateway) => {
       await gateway.revokeKey(ADMIN, customer.name, keyId, head(null));
       // It must be refused at once by the gateway that answers.
       this.#mustRefuse(gateway, key, "the gateway that answered its revocation");
@@ -192,7 +187,7 @@ export class Clients {
     const foreign = [...this.#customers.values()]
       .filter((other) => other !== customer)
       .flatMap(({ runs }) => runs);
-    await this.#ask(prng, 8_000, async (gateway) => {
+    await this.#asking.ask(prng, 8_000, async (gateway) => {
       const caller = this.#authenticate(gateway, customer, key);
       const { runs } = await gateway.runs(caller, {}, { limit: 50, cursor: null });
       for (const run of runs) {
@@ -254,81 +249,14 @@ export class Clients {
 
   /** A key to work with, waited for at most a while. */
   async #keyOf(customer: Customer): Promise<HeldKey | undefined> {
-    for (let waited = 0; waited < 15 && !this.#hurry; waited++) {
+    for (let waited = 0; waited < 15 && !this.#asking.hurry; waited++) {
       const key = customer.key(this.#deps.world.now());
       if (key !== undefined) return key;
-      await this.#sleep(1_500);
+      await sleep(this.#deps.world, 1_500);
     }
     return customer.key(this.#deps.world.now());
   }
-
-  /** Asks until there is an answer that a repeat would not change. */
-  async #insist<T>(
-    prng: Prng,
-    patienceMs: number,
-    request: (gateway: Gateway) => Promise<T>,
-  ): Promise<Answer<T>> {
-    let answer: Answer<T> = { kind: "silence" };
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      answer = await this.#ask(prng, patienceMs, request);
-      if (answer.kind === "ok") return answer;
-      // 401: the gateway may not know the key yet.
-      const passing =
-        answer.kind === "silence" || answer.problem.status === 503 || answer.problem.status === 401;
-      if (!passing) return answer;
-      await this.#sleep(prng.int(200, 2_500));
-      if (this.#hurry && attempt >= 3) return answer;
-    }
-    return answer;
-  }
-
-  /** Asks one gateway, and waits for its answer no longer than `patienceMs`. */
-  async #ask<T>(
-    prng: Prng,
-    patienceMs: number,
-    request: (gateway: Gateway) => Promise<T>,
-  ): Promise<Answer<T>> {
-    const { cluster, world } = this.#deps;
-    const slot = prng.pick(cluster.slots.filter(({ name }) => name.startsWith("gateway")));
-    const { gateway, process } = slot;
-    if (gateway === undefined || process === undefined) return { kind: "silence" };
-    const answered = new Promise<Answer<T>>((resolve) => {
-      // A gateway that is frozen does not even take the request.
-      process.whenRunning(() => {
-        request(gateway).then(
-          (value) => process.whenRunning(() => resolve({ kind: "ok", value, slot, gateway })),
-          (error) => process.whenRunning(() => resolve(this.#refused(error))),
-        );
-      });
-    });
-    const { promise: silence, resolve } = Promise.withResolvers<Answer<T>>();
-    const timer = world.after(patienceMs, () => resolve({ kind: "silence" }));
-    const answer = await Promise.race([answered, silence]);
-    timer.clear();
-    return answer;
-  }
-
-  #refused(error: unknown): Answer<never> {
-    if (error instanceof Lost) return { kind: "silence" };
-    if (error instanceof ApiProblem) {
-      this.#deps.note(`client: ${error.message}`);
-      return { kind: "problem", problem: error };
-    }
-    this.#deps.violation(
-      `a gateway answered with 500: ${error instanceof Error ? error.stack : String(error)}`,
-    );
-    return { kind: "silence" };
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#deps.world.after(ms, resolve);
-    });
-  }
 }
-
-/** The answer does not reach its client. */
-class Lost extends Error {}
 
 function head(idempotencyKey: string | null): { idempotencyKey: string | null; traceparent: null } {
   return { idempotencyKey, traceparent: null };

@@ -2,16 +2,12 @@ import { DatabaseSync } from "node:sqlite";
 import { type EmbeddedBus, openEmbeddedBus } from "@convergence/bus/embedded/open.ts";
 import { BusUnavailable, type Running } from "@convergence/bus/port.ts";
 import { topicSpecs } from "@convergence/contracts";
-import { type Gateway, openGateway } from "@convergence/gateway/gateway.ts";
-import { gatewayMetrics } from "@convergence/gateway/metrics.ts";
+import type { Gateway } from "@convergence/gateway/gateway.ts";
 import type { Databases } from "@convergence/gateway/views/database.ts";
 import { envelopeEncryption } from "@convergence/keys/envelope.ts";
 import type { KeyEncryption, Sealing } from "@convergence/keys/port.ts";
 import { simulatedSealing } from "@convergence/keys/simulated-sealing.ts";
-import { startPipelineService } from "@convergence/pipeline-service";
 import { type Metrics, metrics } from "@convergence/runtime/metrics.ts";
-import { startStepRunner } from "@convergence/step-runner";
-import { startTenantService } from "@convergence/tenant-service";
 import { type MemoryWarehouse, memoryWarehouse } from "@convergence/warehouse/memory/warehouse.ts";
 import { SESSION_MS } from "../plan/make-faults.ts";
 import type { Fault, Plan, SlotName } from "../plan/plan.ts";
@@ -20,13 +16,10 @@ import { Prng } from "../world/prng.ts";
 import { type Fate, Process } from "../world/process.ts";
 import { warehouseOf } from "../world/warehouse-of.ts";
 import type { World } from "../world/world.ts";
-import { CATALOGUE, PLATFORM_DATASET, PROJECT, TABLE_SHAPES, tablesOf } from "./materials.ts";
+import { PROJECT, tablesOf } from "./materials.ts";
+import { openGatewayOn, startService } from "./services.ts";
 import { Trouble } from "./trouble.ts";
 
-/** Shorter than in production, so that more happens. In milliseconds. */
-export const LEASE_MS = 5_000;
-const SNAPSHOT_MS = 1_500;
-const FLUSH_MS = 300;
 const RETRY_START_MS = 1_000;
 
 /** A place in the cluster and the process in it. */
@@ -262,7 +255,7 @@ export class Cluster {
   }
 
   async #serve(slot: Slot, process: Process): Promise<Running> {
-    const base = {
+    const parts = {
       bus: busOf(process, this.bus.as(process.name), slot.dealings),
       warehouse: warehouseOf(process, this.warehouse, (caller) => this.trouble.calling(caller)),
       clock: process.clock,
@@ -270,45 +263,11 @@ export class Cluster {
       instance: process.name,
       log: this.#log(process),
       metrics: this.metrics,
-    };
-    switch (slot.name.split("-")[0]) {
-      case "pipeline":
-        return startPipelineService({
-          ...base,
-          catalogue: CATALOGUE,
-          project: PROJECT,
-          leaseMs: LEASE_MS,
-          snapshotMs: SNAPSHOT_MS,
-        });
-      case "runner":
-        return startStepRunner({ ...base, slots: 4, flushMs: FLUSH_MS });
-      case "tenant":
-        return startTenantService({
-          ...base,
-          keys: this.keys,
-          sealing: this.#sealing,
-          tableShapes: TABLE_SHAPES,
-          platformDataset: PLATFORM_DATASET,
-          defaultTier: "ENTERPRISE",
-        });
-      default:
-        return this.#serveGateway(slot, process, base);
-    }
-  }
-
-  async #serveGateway(
-    slot: Slot,
-    process: Process,
-    base: Pick<Parameters<typeof openGateway>[0], "bus" | "clock" | "random" | "instance" | "log">,
-  ): Promise<Running> {
-    const gateway = await openGateway({
-      ...base,
-      metrics: gatewayMetrics(this.metrics),
+      keys: this.keys,
       sealing: this.#sealing,
-      database: slot.files ?? newFiles(),
-      catalogue: CATALOGUE,
-      platformDataset: PLATFORM_DATASET,
-    });
+    };
+    if (!slot.name.startsWith("gateway")) return startService(slot.name, parts);
+    const gateway = await openGatewayOn(parts, slot.files ?? newFiles());
     if (process.alive) slot.gateway = gateway;
     await gateway.ready;
     return { stop: () => gateway.stop(), failed: new Promise<never>(() => {}) };

@@ -1,6 +1,6 @@
 import type { Message } from "@convergence/contracts";
 import { hashApiKey } from "@convergence/keys/api-key.ts";
-import type { TenantEvent, TenantState } from "@convergence/tenant";
+import type { TenantEvent } from "@convergence/tenant";
 
 /** A key as the counted log tells it. */
 export interface SeenKey {
@@ -37,7 +37,7 @@ export class SeenKeys {
     return [...this.byId.values()].find((key) => key.hash === hash);
   }
 
-  fold(event: TenantEvent, _state: TenantState): void {
+  fold(event: TenantEvent): void {
     switch (event.type) {
       case "OnboardingAccepted":
         this.#onboardingKeys.add(event.key_id);

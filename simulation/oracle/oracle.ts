@@ -180,8 +180,8 @@ export class Oracle {
   }
 
   #tenantEvent(event: TenantEvent): void {
-    const state = fold(this.tenantStreams, event, null, evolveTenant);
-    this.keys.fold(event, state);
+    fold(this.tenantStreams, event, null, evolveTenant);
+    this.keys.fold(event);
     const { tenant_id } = event.meta;
     if (event.type === "OnboardingAccepted") this.tablesMadeAt.set(tenant_id, Number.POSITIVE_INFINITY);
     if (event.type === "TablesProvisioned") this.tablesMadeAt.set(tenant_id, this.#deps.now());
@@ -193,15 +193,13 @@ function fold<S, E extends { meta: EventMeta }>(
   event: E,
   initial: S,
   evolve: (state: S, event: E) => S,
-): S {
+): void {
   const { tenant_id, cause } = event.meta;
   const stream = streams.get(tenant_id) ?? { states: [initial], inputs: [{}] };
   streams.set(tenant_id, stream);
-  const state = evolve(stream.states.at(-1) ?? initial, event);
-  stream.states.push(state);
+  stream.states.push(evolve(stream.states.at(-1) ?? initial, event));
   const before = stream.inputs.at(-1) ?? {};
   stream.inputs.push(cause === null ? before : { ...before, [cause.topic]: cause.offset });
-  return state;
 }
 
 type Logged = Claimed | RunEvent | TenantEvent;

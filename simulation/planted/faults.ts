@@ -49,8 +49,8 @@ export const PLANTED: readonly PlantedFault[] = [
     name: "revocation-by-key",
     what: "a revocation is written under the key's own id, over its record",
     file: "services/tenant-service/api-keys/store.ts",
-    from: "key: `${key_id}/revoked`, value }",
-    to: "key: key_id, value }",
+    from: "}/revoked`, value }",
+    to: "}`, value }",
     within: 150,
   },
   {
@@ -73,8 +73,8 @@ export const PLANTED: readonly PlantedFault[] = [
     name: "append-by-attempt",
     what: "a step's job is named by its attempt, not by its try",
     file: "services/step-runner/steps/bigquery-query.ts",
-    from: "jobId: `${task.step.run_id}_${task.step.index}_${task.try}`",
-    to: "jobId: `${task.step.run_id}_${task.step.index}_${task.attempt}`",
+    from: "task.try}`,",
+    to: "task.attempt}`,",
     within: 50,
   },
   {
@@ -129,8 +129,8 @@ export const PLANTED: readonly PlantedFault[] = [
     name: "drop-late",
     what: "a late drop deletes what was made anew",
     file: "services/tenant-service/onboarding/clear.ts",
-    from: 'const name = `clear_${tenant.onboarding?.key_id ?? ""}`;',
-    to: "const name = `clear_${deps.random.uuid()}`;",
+    from: 'tenant.onboarding?.key_id ?? ""}`;',
+    to: "deps.random.uuid()}`;",
     within: 100,
   },
   {
