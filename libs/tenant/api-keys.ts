@@ -1,6 +1,13 @@
 import type { ConfirmKeyDelivered, IssueApiKey, RevokeApiKey } from "@convergence/contracts";
 import { keyReused, rejected } from "./reject.ts";
-import { IDEMPOTENCY_WINDOW_MS, isLive, keyOf, type TenantFact, type TenantState } from "./state.ts";
+import {
+  IDEMPOTENCY_WINDOW_MS,
+  isLive,
+  keyOf,
+  MAX_KEYS,
+  type TenantFact,
+  type TenantState,
+} from "./state.ts";
 
 /** Decides an IssueApiKey. A repeat with the same Idempotency-Key replaces the key that it asked for before. */
 export function decideIssueKey(tenant: TenantState, command: IssueApiKey, keyId: string): TenantFact[] {
@@ -20,6 +27,11 @@ export function decideIssueKey(tenant: TenantState, command: IssueApiKey, keyId:
   if (earlier !== undefined && earlier.request?.idempotency?.body_hash !== idempotency?.body_hash) {
     return [keyReused(command)];
   }
+  const replaces = earlier !== undefined && isLive(earlier);
+  if (!replaces && tenant.keys.filter(isLive).length >= MAX_KEYS) {
+    const detail = `The tenant has ${MAX_KEYS} keys that are not revoked: revoke those that are not used any more.`;
+    return [rejected(command, 409, "too-many-keys", detail)];
+  }
   const request: TenantFact = {
     type: "KeyRequested",
     command_id: command.meta.command_id,
@@ -30,7 +42,7 @@ export function decideIssueKey(tenant: TenantState, command: IssueApiKey, keyId:
     requested_at: command.meta.at,
     reply_to: command.reply_to,
   };
-  if (earlier === undefined || !isLive(earlier)) return [request];
+  if (!replaces) return [request];
   return [request, { type: "KeyRevoked", command_id: null, key_id: earlier.key_id, reply_to: null }];
 }
 

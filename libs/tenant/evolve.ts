@@ -5,7 +5,7 @@ import type {
   OnboardingAccepted,
   OnboardingState,
 } from "@convergence/contracts";
-import { pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
+import { MAX_KEYS, pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
 
 /** Folds an event into a tenant. Pure; never fails on a counted event. */
 export function evolve(tenant: TenantState, event: TenantEvent): TenantState {
@@ -20,7 +20,9 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
     case "TenantCommandRejected":
       return tenant;
     case "OnboardingResumed":
-      return onboarding(tenant, (now) => ({ pending: [...now.pending, pendingReply(event)] }));
+      return onboarding(tenant, (now) => ({
+        pending: [...now.pending.slice(1 - MAX_KEYS), pendingReply(event)],
+      }));
     case "OldStateCleared":
       return onboarding(tenant, () => ({ phase: "DATASET" }));
     case "DatasetProvisioned":
@@ -44,7 +46,10 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
         revocation: revocation(event),
       }));
     case "KeyRevocationAnnounced":
-      return withKey(tenant, event.key_id, (key) => ({ ...key, phase: "DEAD", encrypted: null }));
+      return forgetDead(
+        withKey(tenant, event.key_id, (key) => ({ ...key, phase: "DEAD", encrypted: null })),
+        event.key_id,
+      );
     case "KeyDelivered":
       return withKey(tenant, event.key_id, (key) => ({ ...key, delivered: true, encrypted: null }));
     case "ValidationRequested":
@@ -95,6 +100,15 @@ function onboarding(tenant: Tenant, changes: (now: OnboardingState) => Partial<O
 
 function withKey(tenant: Tenant, keyId: string, changed: (key: KeyState) => KeyState): Tenant {
   return { ...tenant, keys: tenant.keys.map((key) => (key.key_id === keyId ? changed(key) : key)) };
+}
+
+/** Drops the oldest dead keys beyond the bound, so that a tenant stays one record; never the one that just died. */
+function forgetDead(tenant: Tenant, justDied: string): Tenant {
+  const dead = tenant.keys.filter(({ phase, key_id }) => phase === "DEAD" && key_id !== justDied);
+  const forgotten = new Set(dead.slice(0, Math.max(0, dead.length - MAX_KEYS + 1)));
+  return forgotten.size === 0
+    ? tenant
+    : { ...tenant, keys: tenant.keys.filter((key) => !forgotten.has(key)) };
 }
 
 function withOnboardingKey(tenant: Tenant, at: number): Tenant {

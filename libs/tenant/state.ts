@@ -30,6 +30,9 @@ export const METADATA_TABLES = [
 /** How long an Idempotency-Key is remembered, measured between the times of the commands, in milliseconds. */
 export const IDEMPOTENCY_WINDOW_MS = 24 * 3_600_000;
 
+/** How many keys a tenant may have in force, and how many dead ones and waiting clients of it are remembered. */
+export const MAX_KEYS = 100;
+
 /** A tenant's key by its id. */
 export function keyOf(tenant: TenantState, keyId: string): KeyState | undefined {
   return tenant?.keys.find((key) => key.key_id === keyId);

@@ -259,3 +259,29 @@ test("the same Idempotency-Key replaces an issued key, delivered or not", () => 
   const other = issue({ idempotency: { ...idempotency, body_hash: "other" } });
   assert.deepEqual(reason(decideIssueKey(got, other, "key-10")), ["422 idempotency-key-reused"]);
 });
+
+test("a tenant has at most 100 keys in force, a repeat excepted, and its dead ones are forgotten in time", () => {
+  let tenant = onboarded();
+  const asked = (id: string, idempotency: IssueApiKey["idempotency"] = null) =>
+    decideIssueKey(tenant, issue({ idempotency }), id);
+  for (let n = 2; n <= 100; n += 1) {
+    tenant = given(tenant, ...asked(`k${n}`, { key: `i${n}`, body_hash: "h" }), issued(`k${n}`), {
+      type: "KeyActivated",
+      key_id: `k${n}`,
+    });
+  }
+  assert.deepEqual(reason(asked("k101")), ["409 too-many-keys"]);
+  assert.deepEqual(types(asked("k101", { key: "i100", body_hash: "h" })), ["KeyRequested", "KeyRevoked"]);
+  const dies = (key_id: string): TenantFact[] => [
+    { type: "KeyRevoked", command_id: null, key_id, reply_to: null },
+    { type: "KeyRevocationAnnounced", key_id },
+  ];
+  for (let n = 101; n <= 250; n += 1) {
+    tenant = given(tenant, ...dies(`k${n - 99}`));
+    tenant = given(tenant, ...asked(`k${n}`));
+  }
+  assert.equal(tenant?.keys.filter(({ phase }) => phase === "DEAD").length, 100);
+  assert.equal(tenant?.keys.length, 200);
+  assert.equal(keyOf(tenant, "k2"), undefined);
+  assert.equal(keyOf(tenant, "k151")?.phase, "DEAD");
+});
