@@ -35,7 +35,8 @@ const ANSWER_MS = 120_000;
 export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   readonly #deps: TenantServiceDeps;
   readonly #runs: RunWatch;
-  readonly #underWay = new Set<string>();
+  /** By lane: what a lost one still has under way is none of its successor's. */
+  readonly #underWay = new WeakMap<TenantLane, Set<string>>();
   #platform: Promise<void> | undefined;
 
   constructor(deps: TenantServiceDeps, runs: RunWatch) {
@@ -61,9 +62,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     this.#actFor(lane, state);
   }
 
-  lost(partition: number): void {
-    for (const name of this.#underWay) if (name.startsWith(`${partition}|`)) this.#underWay.delete(name);
-  }
+  lost(): void {}
 
   #answerTo(lane: TenantLane, event: TenantEvent, tenant: Tenant): void {
     switch (event.type) {
@@ -117,25 +116,33 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   }
 
   #answer(lane: TenantLane, send: () => Promise<void>): void {
-    void this.#untilDone(lane, "answer", send);
+    // Whoever asked has gone by then.
+    void this.#untilDone(lane, "answer", send, this.#deps.clock.now() + ANSWER_MS);
   }
 
   #actFor(lane: TenantLane, tenant: Tenant): void {
+    const underWay = this.#underWay.get(lane) ?? new Set();
+    this.#underWay.set(lane, underWay);
     for (const act of dueActs(tenant)) {
       const of = "key" in act ? act.key.key_id : (tenant.onboarding?.key_id ?? "");
-      const name = `${lane.partition}|${tenant.tenant_id}|${act.do}|${of}`;
-      if (this.#underWay.has(name)) continue;
-      this.#underWay.add(name);
+      const name = `${tenant.tenant_id}|${act.do}|${of}`;
+      if (underWay.has(name)) continue;
+      underWay.add(name);
       void this.#untilDone(lane, act.do, () => this.#perform(lane, tenant.tenant_id, act)).then(() =>
-        this.#underWay.delete(name),
+        underWay.delete(name),
       );
     }
   }
 
-  /** Repeats what fails, with growing pauses, for as long as the lane is owned. */
-  async #untilDone(lane: TenantLane, what: string, run: () => Promise<void>): Promise<void> {
+  /** Repeats what fails, with growing pauses, for as long as the lane is owned, or until a time. */
+  async #untilDone(
+    lane: TenantLane,
+    what: string,
+    run: () => Promise<void>,
+    deadline = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     let pause = RETRY_MS.first;
-    while (!lane.isLost) {
+    while (!lane.isLost && this.#deps.clock.now() < deadline) {
       try {
         await run();
         return;

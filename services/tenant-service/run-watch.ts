@@ -30,6 +30,7 @@ export class RunWatch {
   readonly #waiting = new Map<string, ((outcome: RunOutcome) => void)[]>();
   readonly #cancelled = new Map<string, () => void>();
   #view: View | undefined;
+  #restarting: Promise<void> | undefined;
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -49,14 +50,17 @@ export class RunWatch {
     await this.#view?.stop();
   }
 
-  /** Resolves with the run's outcome: an event of this partition at or after `offset`. */
-  finished(runId: string, partition: number, offset: number): Promise<RunOutcome> {
+  /**
+   * Resolves with the run's outcome: an event of this partition at or after `offset`. To be called before it is sent.
+   * @throws BusUnavailable when the log has to be read from its start, and cannot be
+   */
+  async finished(runId: string, partition: number, offset: number): Promise<RunOutcome> {
     const known = this.#outcomes.get(runId);
-    if (known !== undefined) return Promise.resolve(known);
+    if (known !== undefined) return known;
     const outcome = new Promise<RunOutcome>((resolve) => {
       this.#waiting.set(runId, [...(this.#waiting.get(runId) ?? []), resolve]);
     });
-    if (offset < (this.#startedAt.get(partition) ?? 0)) void this.#restart();
+    if (offset < (this.#startedAt.get(partition) ?? 0)) await this.#fromStart();
     return outcome;
   }
 
@@ -67,11 +71,19 @@ export class RunWatch {
     });
   }
 
+  /** Reads the log from its start, once for all who ask meanwhile. */
+  #fromStart(): Promise<void> {
+    this.#restarting ??= this.#restart().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
   async #restart(): Promise<void> {
     await this.#view?.stop();
-    this.#startedAt.clear();
     this.#readers.clear();
     await this.#read("low");
+    this.#startedAt.clear();
   }
 
   async #read(from: "low" | ReadonlyMap<string, ReadonlyMap<number, number>>): Promise<void> {
@@ -109,7 +121,8 @@ export class RunWatch {
   #counted(event: RunEventsMessage): void {
     if (event.type === "RunFinished" && event.run.trigger_type === "onboarding") {
       this.#settle(event.run.run_id, { ok: event.status === "COMPLETE", error: event.error_message });
-    } else if (event.type === "RunRejected") {
+    } else if (event.type === "RunRejected" && this.#waiting.has(event.run_id)) {
+      // Kept for nobody: a command that was rejected is decided anew when it is sent again.
       this.#settle(event.run_id, { ok: false, error: event.detail });
     } else if (event.type === "OpenRunsCancelled") {
       this.#cancelled.get(event.command_id)?.();

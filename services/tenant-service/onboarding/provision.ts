@@ -71,7 +71,9 @@ export async function recordTenant(deps: TenantServiceDeps, tenant: Tenant, vers
     created_at: new Date(tenant.created_at).toISOString(),
     updated_at: new Date(tenant.updated_at).toISOString(),
   };
-  await runOnce(deps.warehouse, `tenants_${tenant.tenant_id}_v${version}`, (jobId) =>
+  // The onboarding's key tells one incarnation of the log from another: versions begin again, ids are random.
+  const name = `tenants_${tenant.tenant_id}_${tenant.onboarding?.key_id ?? ""}_v${version}`;
+  await runOnce(deps.warehouse, name, (jobId) =>
     deps.warehouse.submitMerge({
       jobId,
       table,

@@ -24,7 +24,6 @@ export async function validate(deps: TenantServiceDeps, runs: RunWatch, tenant: 
   const { onboarding, tenant_id } = tenant;
   if (onboarding === null) throw new RangeError("validation without an onboarding");
   const { run_id, log_partition, log_offset } = onboarding;
-  const outcome = runs.finished(run_id, log_partition, log_offset);
   const value = encode({
     type: "SubmitRun",
     meta: {
@@ -41,6 +40,9 @@ export async function validate(deps: TenantServiceDeps, runs: RunWatch, tenant: 
     trigger_type: "onboarding",
     idempotency: { key: `onboarding|${run_id}`, body_hash: run_id },
   });
-  await deps.bus.append([{ topic: "run.commands", key: tenant_id, value }]);
+  const [outcome] = await Promise.all([
+    runs.finished(run_id, log_partition, log_offset),
+    deps.bus.append([{ topic: "run.commands", key: tenant_id, value }]),
+  ]);
   return outcome;
 }
