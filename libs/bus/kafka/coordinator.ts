@@ -63,6 +63,7 @@ export class Coordinator {
   readonly groupId: string;
   readonly #cluster: Cluster;
   #broker: (Broker & GroupBroker) | undefined;
+  #closed = false;
 
   constructor(cluster: Cluster, groupId: string) {
     this.#cluster = cluster;
@@ -74,12 +75,17 @@ export class Coordinator {
     try {
       return await request(await this.#find());
     } catch (error) {
-      if (errorType(error) === undefined || MOVED.has(errorType(error) ?? "")) this.#broker = undefined;
+      const type = errorType(error);
+      if (type === undefined || MOVED.has(type)) this.#broker = undefined;
       throw error;
+    } finally {
+      // It may have connected after it was closed.
+      if (this.#closed) this.close();
     }
   }
 
   close(): void {
+    this.#closed = true;
     void this.#cluster.disconnect().catch(() => {});
   }
 

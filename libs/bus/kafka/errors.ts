@@ -21,13 +21,17 @@ const PASSING = new Set([
   "KafkaJSNoBrokerAvailableError",
 ]);
 
+/** Protocol errors that kafkajs does not take for retriable, though they are a broker's bad moment. */
+const PASSING_TYPES = new Set(["UNKNOWN", "BROKER_NOT_AVAILABLE"]);
+
 /** True where the brokers could not be reached or were not ready: the same may succeed later. */
 export function isPassing(error: unknown): boolean {
   return chain(error).some(
     (one) =>
       one instanceof BusUnavailable ||
       PASSING.has(one.name) ||
-      ("retriable" in one && one.retriable === true),
+      ("retriable" in one && one.retriable === true) ||
+      ("type" in one && typeof one.type === "string" && PASSING_TYPES.has(one.type)),
   );
 }
 

@@ -14,7 +14,7 @@ const LAST_COMMIT_MS = 1_000;
 export interface Duties {
   held(): Iterable<Partition>;
   progress(): Iterable<Progress>;
-  /** The group is about to share out anew. */
+  /** What is done is committed for the last time before the group shares out anew, or this member leaves. */
   rebalancing(): void;
   /** What it holds changed; `why` says why the missing ones are gone. */
   assign(held: ReadonlySet<Partition>, why: string): void;
@@ -132,6 +132,7 @@ export class Member implements Participant, GroupDuties {
 
   stop(): Promise<void> {
     this.#ending ??= this.#end(async (counted) => {
+      this.#duties.rebalancing();
       if (counted) await this.#lastCommit();
       this.#assign(new Set(), "stopped");
       this.#duties.abort();

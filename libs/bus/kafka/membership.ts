@@ -10,8 +10,8 @@ import { Outage } from "./reach.ts";
 /** Errors by which the group says that it went on without this member. */
 const COUNTED_OUT = new Set(["UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "FENCED_INSTANCE_ID"]);
 
-/** How long a leaving member waits for a join that is under way. */
-const LEAVE_WITHIN_MS = 2_000;
+/** How long a leaving member waits for a join that is under way, and then for the group to take its leave. */
+const LEAVE_WITHIN_MS = 1_000;
 
 /** What proves a member's place in the group. */
 export interface Standing {
@@ -50,7 +50,7 @@ export interface MembershipOptions {
  * may have owned and left its partitions, so it begins anew.
  */
 export class Membership {
-  readonly #coordinator: Coordinator;
+  readonly #coordinator: Pick<Coordinator, "groupId" | "ask">;
   readonly #options: MembershipOptions;
   readonly #duties: GroupDuties;
   readonly #outage: Outage;
@@ -63,7 +63,11 @@ export class Membership {
   #pause: { timer: Timer; wake(): void } | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(coordinator: Coordinator, options: MembershipOptions, duties: GroupDuties) {
+  constructor(
+    coordinator: Pick<Coordinator, "groupId" | "ask">,
+    options: MembershipOptions,
+    duties: GroupDuties,
+  ) {
     this.#coordinator = coordinator;
     this.#options = options;
     this.#duties = duties;

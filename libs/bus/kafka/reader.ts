@@ -198,7 +198,11 @@ export class Reader {
     }
     line.flying.delete(leader);
     for (const cursor of cursors) cursor.flying = false;
-    if (this.#closed) return;
+    if (this.#closed) {
+      // It may have connected after it was closed.
+      void line.cluster.disconnect().catch(() => {});
+      return;
+    }
     if (failure !== undefined) {
       await this.#failed(failure, cursors);
       return;
@@ -218,11 +222,12 @@ export class Reader {
     this.#fetch();
   }
 
-  /** Retention took the records at a cursor, or the topic was made anew. */
+  /** Retention took the records at a cursor, or the topic was made anew. True where some cursor stands elsewhere now. */
   async #returnIntoRange(cursors: readonly Cursor[]): Promise<boolean> {
     const topics = [...new Set(cursors.map(({ topic }) => topic))];
     const ends = await this.#context.lookups.ends(topics).catch(() => undefined);
     if (!ends) return false;
+    let moved = false;
     for (const cursor of cursors) {
       const bounds = ends.get(cursor.topic.spec.name)?.get(cursor.partition);
       if (!bounds || (cursor.next >= bounds.low && cursor.next <= bounds.end)) continue;
@@ -238,8 +243,9 @@ export class Reader {
       );
       cursor.jump(Math.min(Math.max(cursor.next, bounds.low), bounds.end));
       this.notify(cursor);
+      moved = true;
     }
-    return true;
+    return moved;
   }
 
   /** Learns who leads what, until that works. */

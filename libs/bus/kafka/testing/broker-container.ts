@@ -51,11 +51,12 @@ class ContainerBroker implements KafkaBroker {
   }
 
   async stop(): Promise<void> {
-    await this.#container.stop({ remove: false, timeout: 10_000 });
+    // Not the container's own `stop`: it stops once, and then no more.
+    await run("docker", ["stop", "--time", "10", this.#container.getId()]);
   }
 
   async dispose(): Promise<void> {
-    await this.#container.stop({ remove: true, removeVolumes: true });
+    await run("docker", ["rm", "--force", "--volumes", this.#container.getId()]);
   }
 }
 

@@ -26,13 +26,23 @@ const WHAT_TO_INSTALL =
   "No Kafka broker can run here: install a Docker engine, or Java 17 (or newer) and Maven, and try again.";
 
 /**
- * Starts a broker by whatever is there: Docker, else the broker's own jars by Maven with the local Java.
- * CONVERGENCE_KAFKA=docker or jars chooses one. Never skips: a suite that needs a broker fails with what to install.
+ * Starts a broker by whatever is there: Docker, else the broker's own jars by Maven with the local Java; these also
+ * where a Docker engine answers but cannot get the image. CONVERGENCE_KAFKA=docker or jars chooses one.
+ * Never skips: a suite that needs a broker fails with what to install.
  * @throws Error with one line that says what to install where neither is there.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<KafkaBroker> {
   const wanted = process.env.CONVERGENCE_KAFKA;
-  if (wanted !== "jars" && (await dockerAnswers())) return containerBroker(options);
-  if (wanted !== "docker" && (await javaAndMaven())) return jarsBroker(options);
+  const jars = wanted !== "docker" && (await javaAndMaven());
+  if (wanted !== "jars" && (await dockerAnswers())) {
+    try {
+      return await containerBroker(options);
+    } catch (error) {
+      if (!jars) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      console.error(`Docker answers but gives no Kafka broker, so its jars are used: ${why.trim()}`);
+    }
+  }
+  if (jars) return jarsBroker(options);
   throw new Error(WHAT_TO_INSTALL);
 }

@@ -1,4 +1,4 @@
-// A process for zombie.test.ts: owns lanes on the broker and topics of its first argument (JSON), and prints a JSON
+// A process for members.test.ts: owns lanes on the broker and topics of its first argument (JSON), and prints a JSON
 // line for each thing that happens. A line on its standard input makes it ask for the guard of every lane it ever had.
 import { createInterface } from "node:readline";
 import type { Owner } from "../../port.ts";

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
-import { range } from "../contract/harness.ts";
+import { range, text, textOf, topic } from "../contract/harness.ts";
 import { own, ownership } from "../contract/lane-recorder.ts";
 import { startBroker } from "./testing/broker.ts";
 import { LIMITS, openOn, until } from "./testing/harness.ts";
@@ -100,4 +100,42 @@ test("a killed owner's lanes are another's within its session", async (t) => {
   t.diagnostic(
     `taken over ${Math.round(performance.now() - begun)} ms after SIGKILL, session ${SESSION_MS} ms`,
   );
+});
+
+test("what is done at once is taken once, while workers come and go under load", async (t) => {
+  const tasks = topic("tasks", 6);
+  const bus = await openOn(broker.address, [tasks], { limits });
+  t.after(() => bus.close());
+  const takes = new Map<string, number>();
+  const join = (member: string) =>
+    bus.work({ group: `${tasks.name}-workers`, topic: tasks.name, member, assigned() {} }, (record, done) => {
+      takes.set(textOf(record), (takes.get(textOf(record)) ?? 0) + 1);
+      done();
+    });
+  const members = [await join("m0")];
+  let sent = 0;
+  let loading = true;
+  const load = (async () => {
+    while (loading) {
+      await bus.append(range(5, (i) => text(tasks.name, `k${sent + i}`, String(sent + i))));
+      sent += 5;
+    }
+  })();
+  const more = async () => {
+    const seen = sent;
+    await until("more was sent and taken", () => sent >= seen + 200 && takes.size >= seen + 200);
+  };
+  await more();
+  for (const member of ["m1", "m2"]) {
+    members.push(await join(member));
+    await more();
+  }
+  await members[0]?.stop();
+  await more();
+  loading = false;
+  await load;
+  await until("all is taken", () => takes.size === sent);
+  const twice = [...takes].filter(([, times]) => times > 1);
+  t.diagnostic(`${sent} records over 4 rebalances, ${twice.length} taken twice`);
+  assert.deepEqual(twice, []);
 });
