@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { notFound, notImplemented } from "../errors.ts";
+import { checkCaller } from "./caller.ts";
 import { deleteDataset, getDataset, insertDataset, listDatasets, updateDataset } from "./datasets.ts";
 import { errorReply, jsonOf, MAX_BODY, ok, type Reply, type Request, readBody, send } from "./http.ts";
 import { InsertAll } from "./insert-all.ts";
@@ -100,7 +101,7 @@ export async function listen(service: Service, host: string, port: number): Prom
   const routes = routesOf(service);
   const { log } = service;
   const server = createServer((incoming, response) => {
-    handle(routes, incoming, response, log).catch((error: unknown) => {
+    handle(routes, host, incoming, response, log).catch((error: unknown) => {
       log(`local BigQuery: ${String(error)}`);
       response.destroy();
     });
@@ -118,12 +119,14 @@ export async function listen(service: Service, host: string, port: number): Prom
 
 async function handle(
   routes: Route[],
+  host: string,
   incoming: IncomingMessage,
   response: ServerResponse,
   log: (line: string) => void,
 ): Promise<void> {
   let reply: Reply;
   try {
+    checkCaller(incoming, host);
     const url = new URL(incoming.url ?? "/", "http://local");
     const isUpload = url.pathname.startsWith(UPLOAD_BASE);
     const body = await readBody(incoming, isUpload ? MAX_UPLOAD : MAX_BODY);
