@@ -23,7 +23,9 @@ export function makeSource(text: string, tokens: Token[]): Source {
   const source: Source = { text, tokens, rewritten: "", literals: [], offsets: [] };
   let previous: Token | undefined;
   for (const token of tokens) {
-    if (previous && previous.end < token.start) source.rewritten += " ";
+    // Words that touch were put in by this endpoint (INTO).
+    const touches = previous?.end === token.start && !(previous.kind === "word" && token.kind !== "punct");
+    if (previous && !touches) source.rewritten += " ";
     source.offsets.push([source.rewritten.length, token.start]);
     source.rewritten += spelling(source, token, previous);
     previous = token;
