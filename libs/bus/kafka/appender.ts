@@ -2,7 +2,7 @@ import type { Clock, Timer } from "@convergence/runtime/clock.ts";
 import type { Logger } from "@convergence/runtime/log.ts";
 import type { KafkaConfig, Message, Producer, RecordMetadata } from "kafkajs";
 import { BusUnavailable, type Headers, type Offset, type Partition } from "../port.ts";
-import { isPassing } from "./errors.ts";
+import { errorType, isPassing } from "./errors.ts";
 import kafkajs from "./kafkajs.ts";
 import { Outage } from "./reach.ts";
 import type { Topic } from "./topics.ts";
@@ -141,6 +141,9 @@ export class Appender {
           for (const { append } of open) this.#reject(append, error);
           return;
         }
+        // A connection that failed may be one that never came to be: see `connect` in client.ts.
+        if (errorType(error) === undefined) await this.#producer.disconnect().catch(() => {});
+        if (errorType(error) === undefined) this.#connected = false;
         await this.#outage.failed(error);
       }
     }

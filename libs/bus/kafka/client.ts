@@ -1,4 +1,5 @@
 import type { Cluster, KafkaConfig, logCreator } from "kafkajs";
+import { errorType } from "./errors.ts";
 import kafkajs from "./kafkajs.ts";
 import type { KafkaBusOptions } from "./options.ts";
 
@@ -56,4 +57,20 @@ export function openCluster(config: KafkaConfig): Cluster {
   const [cluster] = found;
   if (!cluster) throw new Error("kafkajs gave no cluster: it is not version 2.2.4");
   return cluster;
+}
+
+/**
+ * Connects, if need be, and learns who leads these topics; `anew` also where that seems to be known. A connection
+ * that failed on the way is dropped: kafkajs takes one for good that opened, but was never told the broker's versions
+ * (src/cluster/brokerPool.js), and then throws "Broker not connected" for ever.
+ */
+export async function connect(cluster: Cluster, topics: Iterable<string>, anew = false): Promise<void> {
+  try {
+    await cluster.connect();
+    await cluster.addMultipleTargetTopics([...topics]);
+    if (anew) await cluster.refreshMetadata();
+  } catch (error) {
+    if (errorType(error) === undefined) await cluster.disconnect().catch(() => {});
+    throw error;
+  }
 }

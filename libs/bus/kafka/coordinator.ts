@@ -1,4 +1,5 @@
 import type { Broker, Cluster } from "kafkajs";
+import { connect } from "./client.ts";
 import { errorType } from "./errors.ts";
 
 /** A member of a classic consumer group as the leader is told of it. */
@@ -62,11 +63,14 @@ const MOVED = new Set(["NOT_COORDINATOR_FOR_GROUP", "GROUP_COORDINATOR_NOT_AVAIL
 export class Coordinator {
   readonly groupId: string;
   readonly #cluster: Cluster;
+  readonly #topics: readonly string[];
   #broker: (Broker & GroupBroker) | undefined;
   #closed = false;
 
-  constructor(cluster: Cluster, groupId: string) {
+  /** `topics` are what the group reads, by their names on the brokers. */
+  constructor(cluster: Cluster, groupId: string, topics: readonly string[]) {
     this.#cluster = cluster;
+    this.#topics = topics;
     this.groupId = groupId;
   }
 
@@ -91,8 +95,7 @@ export class Coordinator {
 
   async #find(): Promise<Broker & GroupBroker> {
     if (this.#broker?.isConnected()) return this.#broker;
-    await this.#cluster.connect();
-    await this.#cluster.refreshMetadata();
+    await connect(this.#cluster, this.#topics, true);
     const broker = await this.#cluster.findGroupCoordinator({ groupId: this.groupId });
     if (!isGroupBroker(broker)) throw new Error("kafkajs' Broker is not what version 2.2.4 has");
     this.#broker = broker;

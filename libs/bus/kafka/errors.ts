@@ -24,12 +24,16 @@ const PASSING = new Set([
 /** Protocol errors that kafkajs does not take for retriable, though they are a broker's bad moment. */
 const PASSING_TYPES = new Set(["UNKNOWN", "BROKER_NOT_AVAILABLE"]);
 
+/** What kafkajs throws, as a plain Error, on a connection that never came to be (src/broker/index.js). */
+const HALF_CONNECTED = "Broker not connected";
+
 /** True where the brokers could not be reached or were not ready: the same may succeed later. */
 export function isPassing(error: unknown): boolean {
   return chain(error).some(
     (one) =>
       one instanceof BusUnavailable ||
       PASSING.has(one.name) ||
+      one.message === HALF_CONNECTED ||
       ("retriable" in one && one.retriable === true) ||
       ("type" in one && typeof one.type === "string" && PASSING_TYPES.has(one.type)),
   );

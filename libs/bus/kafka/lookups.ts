@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Cluster, KafkaConfig } from "kafkajs";
 import type { Ends, Offset, Partition } from "../port.ts";
-import { openCluster } from "./client.ts";
+import { connect, openCluster } from "./client.ts";
 import { fetchOnce, type StoredRecord } from "./fetch.ts";
 import kafkajs from "./kafkajs.ts";
 import { partitionsOf, type Topic } from "./topics.ts";
@@ -123,9 +123,11 @@ export class Lookups {
   }
 
   async #reach(topics: readonly Topic[]): Promise<void> {
-    await this.#cluster.connect();
-    await this.#cluster.addMultipleTargetTopics(topics.map(({ stored }) => stored));
-    if (this.#stale) await this.#cluster.refreshMetadata();
+    await connect(
+      this.#cluster,
+      topics.map(({ stored }) => stored),
+      this.#stale,
+    );
     this.#stale = false;
   }
 }

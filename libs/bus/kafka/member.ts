@@ -55,8 +55,8 @@ export class Member implements Participant, GroupDuties {
     const { clock, log, limits, ready } = core;
     // A join may wait for others as long as their session: the request must not end before.
     const cluster = core.openCluster(id, limits.sessionTimeoutMs + 2_000);
-    this.#coordinator = new Coordinator(cluster, `${core.prefix}${group}`);
     const stored = topics.map((topic) => topic.stored);
+    this.#coordinator = new Coordinator(cluster, `${core.prefix}${group}`, stored);
     const partitions = topics[0]?.spec.partitions ?? 0;
     const options = { clock, log, limits, topics: stored, partitions, ready };
     this.#membership = new Membership(this.#coordinator, options, this);

@@ -140,6 +140,33 @@ test("a bus opens while the broker is away, and works once it is there", async (
   });
 });
 
+test("a broker that hangs is waited for as one that is away; a bus closes all the same", async (t) => {
+  const topics = ownership(1);
+  const bus = await openOn(broker.address, topics.specs, { limits });
+  const other = await openOn(broker.address, topics.specs, { limits });
+  // It appends for the first time while the broker hangs.
+  const cold = await openOn(broker.address, topics.specs, { limits });
+  t.after(() => Promise.all([bus.close(), cold.close()]));
+  await bus.append([text(topics.log, "k", "e0")]);
+  const member = await own(bus, topics, "a");
+  const leaving = await own(other, topics, "b");
+  await until("one owns it", () => !!member.ready(0) || !!leaving.ready(0));
+  await broker.pause();
+  t.after(() => broker.resume());
+  await Promise.all([bus, cold].map((one) => refusesAsUnavailable(one, topics.log)));
+  const begun = performance.now();
+  await other.close();
+  assert.ok(performance.now() - begun < 6_000, "closing does not wait for the broker for ever");
+  await broker.resume();
+  for (const one of [bus, cold]) {
+    await until("appends are stored again", async () => {
+      const { error } = await refusal(one.append([text(topics.log, "k", "e1")]));
+      return error === undefined;
+    });
+  }
+  await until("the one that stays owns it and folds on", () => !!member.ready(0)?.calls.includes("fold e1"));
+});
+
 test("what is found wrong once the broker is there fails the bus", async (t) => {
   const log = topic("log", 1);
   await (await openOn(broker.address, [log])).close();

@@ -2,6 +2,7 @@ import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Logger } from "@convergence/runtime/log.ts";
 import type { Cluster } from "kafkajs";
 import type { Offset, Partition } from "../port.ts";
+import { connect } from "./client.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import { errorType, isPassing } from "./errors.ts";
 import { fetchOnce } from "./fetch.ts";
@@ -181,7 +182,7 @@ export class Reader {
     for (const cursor of cursors) cursor.flying = true;
     let failure: unknown;
     try {
-      if (line === this.#lines[1]) await connect(line.cluster, this.#known);
+      await connect(line.cluster, this.#known);
       const places = cursors.map(({ topic, partition, next }) => ({
         topic: topic.stored,
         partition,
@@ -255,8 +256,7 @@ export class Reader {
       const topics = new Set([...this.#cursors].map(({ topic }) => topic.stored));
       try {
         const { cluster } = this.#lines[0];
-        await connect(cluster, topics);
-        await cluster.refreshMetadata();
+        await connect(cluster, topics, true);
         this.#known = topics;
         break;
       } catch (error) {
@@ -274,11 +274,6 @@ export class Reader {
     this.close();
     this.#onFailure(error);
   }
-}
-
-async function connect(cluster: Cluster, topics: ReadonlySet<string>): Promise<void> {
-  await cluster.connect();
-  await cluster.addMultipleTargetTopics([...topics]);
 }
 
 function placeOf(topic: string, partition: Partition): string {

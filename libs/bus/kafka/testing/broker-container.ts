@@ -55,6 +55,14 @@ class ContainerBroker implements KafkaBroker {
     await run("docker", ["stop", "--time", "10", this.#container.getId()]);
   }
 
+  async pause(): Promise<void> {
+    await run("docker", ["pause", this.#container.getId()]);
+  }
+
+  async resume(): Promise<void> {
+    await run("docker", ["unpause", this.#container.getId()]);
+  }
+
   async dispose(): Promise<void> {
     await run("docker", ["rm", "--force", "--volumes", this.#container.getId()]);
   }

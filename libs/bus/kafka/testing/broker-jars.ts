@@ -89,6 +89,14 @@ class JarsBroker implements KafkaBroker {
     clearTimeout(hard);
   }
 
+  async pause(): Promise<void> {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  async resume(): Promise<void> {
+    this.#process?.kill("SIGCONT");
+  }
+
   async dispose(): Promise<void> {
     await this.stop();
     await rm(this.#dir, { recursive: true, force: true, maxRetries: 3 });

@@ -11,6 +11,10 @@ export interface KafkaBroker {
   stop(): Promise<void>;
   /** Starts it again after `stop`, on the same data and address. */
   start(): Promise<void>;
+  /** Freezes it: connections stay, and nothing is answered. */
+  pause(): Promise<void>;
+  /** Lets it go on after `pause`. */
+  resume(): Promise<void>;
   /** Shuts it down and removes its data. */
   dispose(): Promise<void>;
 }
