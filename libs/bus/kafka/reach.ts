@@ -44,12 +44,16 @@ export class Reach {
   }
 }
 
+/** A failure that lasts shorter is no news: a topic's leader is chosen, a group's coordinator loads. */
+const NEWS_AFTER_MS = 500;
+
 /** Waits between tries that go on until they succeed, and says once that they fail, once that they work again. */
 export class Outage {
   readonly #clock: Clock;
   readonly #say: { away(why: string): void; back(): void };
   #wait = FIRST_WAIT_MS;
-  #away = false;
+  #since: number | undefined;
+  #said = false;
 
   constructor(clock: Clock, say: { away(why: string): void; back(): void }) {
     this.#clock = clock;
@@ -58,16 +62,20 @@ export class Outage {
 
   /** After a failure: resolves when to try again. */
   async failed(error: unknown): Promise<void> {
-    if (!this.#away) this.#say.away(describe(error));
-    this.#away = true;
+    this.#since ??= this.#clock.now();
+    if (!this.#said && this.#clock.now() - this.#since >= NEWS_AFTER_MS) {
+      this.#said = true;
+      this.#say.away(describe(error));
+    }
     const wait = this.#wait;
     this.#wait = Math.min(wait * 2, LONGEST_WAIT_MS);
     await sleep(this.#clock, wait);
   }
 
   worked(): void {
-    if (this.#away) this.#say.back();
-    this.#away = false;
+    if (this.#said) this.#say.back();
+    this.#said = false;
+    this.#since = undefined;
     this.#wait = FIRST_WAIT_MS;
   }
 }

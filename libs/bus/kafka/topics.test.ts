@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { range, text, topic, unique } from "../contract/harness.ts";
+import { MAX_RECORD_BYTES } from "../port.ts";
 import { KafkaBusError } from "./index.ts";
 import kafkajs from "./kafkajs.ts";
 import { startBroker } from "./testing/broker.ts";
@@ -59,6 +60,39 @@ test("a topic that is kept otherwise is refused, with what to do", async () => {
       return true;
     });
   }
+});
+
+test("appends larger than a batch may be are stored whole and in order; the largest record fits", async () => {
+  const log = topic("log", 2);
+  const bus = await openOn(broker.address, [log]);
+  const headers = { traceparent: "x".repeat(55) };
+  const bytes = (size: number) => Buffer.alloc(size, "x");
+  const many = range(20, (i) => ({
+    topic: log.name,
+    key: `k${i}`,
+    value: bytes(300_000),
+    partition: i % 2,
+    headers,
+  }));
+  const largest = { topic: log.name, key: "", value: bytes(MAX_RECORD_BYTES - 66), partition: 0, headers };
+  const small = range(3, (i) => text(log.name, `s${i}`, "small", 0));
+  const stored = await Promise.all([bus.append(many), bus.append([largest]), bus.append(small)]);
+  const keys: [string, number][] = [];
+  const view = await bus.view({ topics: [log.name], from: "low" }, ({ key, offset, partition }) => {
+    if (partition === 0) keys.push([key, offset]);
+  });
+  assert.equal(await view.caughtUp(), true);
+  const wanted = [...many.filter((_, i) => i % 2 === 0), largest, ...small].map(({ key }) => key);
+  const offsets = [
+    ...(stored[0] ?? []).filter((_, i) => i % 2 === 0),
+    ...(stored[1] ?? []),
+    ...(stored[2] ?? []),
+  ];
+  assert.deepEqual(
+    keys,
+    wanted.map((key, i) => [key, offsets[i]]),
+  );
+  await bus.close();
 });
 
 test("a view passes a batch that compaction emptied and left", async () => {
