@@ -12,7 +12,7 @@ const CLAIM_MS = 24 * 3_600_000;
 
 /** Starts tenant-service: the one writer of tenants and their keys. */
 export async function startTenantService(deps: TenantServiceDeps): Promise<Running> {
-  const runs = new RunWatch(deps.bus);
+  const runs = new RunWatch(deps.bus, deps.clock);
   await runs.start();
   const acting = new Acting(deps, runs);
   const writer = await writeLog(tenantModel(deps.random, deps.defaultTier), acting, {

@@ -72,7 +72,7 @@ test("waits that are older than the checkpoint read the log from its start: once
       return bus.view(options, fold);
     },
   };
-  const runs = new RunWatch(counted);
+  const runs = new RunWatch(counted, systemClock);
   await runs.start();
   away = true;
   const refusals = await Promise.allSettled([runs.finished("r1", 0, 0), runs.finished("r2", 0, 0)]);
@@ -91,9 +91,27 @@ test("waits that are older than the checkpoint read the log from its start: once
   await runs.stop();
 });
 
+test("a command to end runs that was sent before this watch began is found, however often it is asked for", async (t) => {
+  const bus = await logOf(t, ["r1"], 0);
+  const cancelled = encode({
+    type: "OpenRunsCancelled",
+    meta: { tenant_id: "acme", epoch: 0, version: 2, at: 0, cause: null, traceparent: null },
+    command_id: "clear",
+    run_ids: [],
+  });
+  const [offset = 0] = await bus.append([{ topic: "run.events", key: "acme", value: cancelled }]);
+  const checkpoint = encode({ type: "Checkpoint", offset: offset + 1, claim: 0, epoch: 0 });
+  await bus.append([{ topic: "run.snapshots", key: "checkpoint/0", value: checkpoint }]);
+  const runs = new RunWatch(bus, systemClock);
+  await runs.start();
+  await runs.cancelled("clear", 0);
+  await runs.cancelled("clear", 0);
+  await runs.stop();
+});
+
 test("runs that are refused, however many, push out no outcome that is asked for late", async (t) => {
   const bus = await logOf(t, ["r1", "r2"], 10_001);
-  const runs = new RunWatch(bus);
+  const runs = new RunWatch(bus, systemClock);
   await runs.start();
   await runs.finished("r1", 0, 0);
   // Its outcome came before the refusals, which follow in the same log.

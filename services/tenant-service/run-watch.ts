@@ -7,6 +7,7 @@ import {
   UnreadableRecord,
 } from "@convergence/contracts";
 import { LogReader } from "@convergence/log";
+import type { Clock } from "@convergence/runtime/clock.ts";
 import { isCheckpointKey } from "@convergence/writer";
 
 /** How a run ended. */
@@ -17,6 +18,8 @@ export interface RunOutcome {
 
 /** How many outcomes of onboarding runs are kept for those who ask late. */
 const KEPT = 10_000;
+/** Clocks of two instances differ by no more than this, in milliseconds. */
+const CLOCKS_DIFFER_MS = 60_000;
 
 /**
  * Follows run.events for the outcomes that onboardings wait for. Reads from pipeline-service's checkpoints on, which
@@ -28,15 +31,22 @@ export class RunWatch {
   readonly #startedAt = new Map<number, number>();
   readonly #outcomes = new Map<string, RunOutcome>();
   readonly #waiting = new Map<string, ((outcome: RunOutcome) => void)[]>();
-  readonly #cancelled = new Map<string, () => void>();
+  /** Commands that ended a tenant's open runs: read, and waited for. */
+  readonly #cancelled = new Set<string>();
+  readonly #cancelling = new Map<string, (() => void)[]>();
+  readonly #clock: Clock;
+  /** By the clock, when reading began. */
+  #began = 0;
   #view: View | undefined;
   #restarting: Promise<void> | undefined;
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, clock: Clock) {
     this.#bus = bus;
+    this.#clock = clock;
   }
 
   async start(): Promise<void> {
+    this.#began = this.#clock.now();
     const checkpoints = await this.#checkpoints();
     for (const [partition, { offset, claim }] of checkpoints) {
       this.#startedAt.set(partition, offset);
@@ -64,11 +74,19 @@ export class RunWatch {
     return outcome;
   }
 
-  /** Resolves when the command's outcome is read. To be called before it is sent. */
-  cancelled(commandId: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#cancelled.set(commandId, resolve);
+  /**
+   * Resolves when the command's outcome is read. To be called before it is sent.
+   * @param since when it may have been sent first, Unix milliseconds
+   * @throws BusUnavailable when the log has to be read from its start, and cannot be
+   */
+  async cancelled(commandId: string, since: number): Promise<void> {
+    if (this.#cancelled.has(commandId)) return;
+    const outcome = new Promise<void>((resolve) => {
+      this.#cancelling.set(commandId, [...(this.#cancelling.get(commandId) ?? []), resolve]);
     });
+    // Its outcome may lie before the checkpoint from which this watch reads: a copy of the command has none.
+    if (since < this.#began + CLOCKS_DIFFER_MS && this.#startedAt.size > 0) await this.#fromStart();
+    return outcome;
   }
 
   /** Reads the log from its start, once for all who ask meanwhile. */
@@ -125,8 +143,9 @@ export class RunWatch {
       // Kept for nobody: a command that was rejected is decided anew when it is sent again.
       this.#settle(event.run_id, { ok: false, error: event.detail });
     } else if (event.type === "OpenRunsCancelled") {
-      this.#cancelled.get(event.command_id)?.();
-      this.#cancelled.delete(event.command_id);
+      remember(this.#cancelled, event.command_id);
+      for (const resolve of this.#cancelling.get(event.command_id) ?? []) resolve();
+      this.#cancelling.delete(event.command_id);
     }
   }
 
@@ -137,6 +156,12 @@ export class RunWatch {
     for (const resolve of this.#waiting.get(runId) ?? []) resolve(outcome);
     this.#waiting.delete(runId);
   }
+}
+
+function remember(ids: Set<string>, id: string): void {
+  ids.add(id);
+  const [oldest] = ids;
+  if (ids.size > KEPT && oldest !== undefined) ids.delete(oldest);
 }
 
 /** What cannot be read is no outcome; the log's owner raises the alarm. */

@@ -1,11 +1,12 @@
 import { crc32 } from "node:zlib";
 import type { BusRecord } from "@convergence/bus/port.ts";
-import { type Claimed, decode, type EventMeta, type Message, UnreadableRecord } from "@convergence/contracts";
+import type { Claimed, EventMeta, Message } from "@convergence/contracts";
 import { evolve as evolveRuns, noRuns, type RunEvent, type TenantRuns } from "@convergence/run";
 import { evolve as evolveTenant, type TenantEvent, type TenantState } from "@convergence/tenant";
 import { CountedLog } from "./counted-log.ts";
 import { SeenKeys } from "./keys.ts";
 import { LeaseRule } from "./leases.ts";
+import { readable } from "./readable.ts";
 import { SeenRuns } from "./runs.ts";
 import { checkRunsSnapshot, checkTenantSnapshot } from "./snapshots.ts";
 
@@ -174,9 +175,20 @@ export class Oracle {
   }
 
   #runEvent(event: RunEvent, writer: string, partition: number): void {
+    this.#checkCancelled(event);
     if (event.type === "StepReissued") this.#leases.reissued(event, writer, partition);
     fold(this.runStreams, event, noRuns, evolveRuns);
     this.runs.fold(event, this.#deps.now());
+  }
+
+  /** Runs are only cancelled to make way for a tenant's recreation, and only until it goes on. */
+  #checkCancelled(event: RunEvent): void {
+    if (event.type !== "RunFinished" || event.status !== "CANCELLED") return;
+    const tenant = this.tenantStreams.get(event.meta.tenant_id)?.states.at(-1);
+    if (tenant?.onboarding?.phase === "CLEAR") return;
+    this.#deps.violation(
+      `run ${event.run.run_id} is cancelled while its tenant is ${tenant?.onboarding?.phase}`,
+    );
   }
 
   #tenantEvent(event: TenantEvent): void {
@@ -230,13 +242,4 @@ function told(message: RunEvent | TenantEvent): string {
   if ("command_id" in message) parts.push(`command ${message.command_id?.slice(0, 8) ?? "none"}`);
   if ("reason" in message) parts.push(message.reason);
   return parts.join(" ");
-}
-
-export function readable(value: Uint8Array): Message | undefined {
-  try {
-    return decode(value);
-  } catch (error) {
-    if (error instanceof UnreadableRecord) return undefined;
-    throw error;
-  }
 }

@@ -54,7 +54,8 @@ function dyingWords(slot: SlotName, untilMs: number, prng: Prng): Fault[] {
 function freezeMs(prng: Prng): number {
   const roll = prng.fraction();
   if (roll < 0.3) return prng.int(100, 5_000);
-  return roll < 0.6 ? SESSION_MS + prng.int(0, 40) : SESSION_MS + prng.int(100, 10_000);
+  if (roll < 0.55) return SESSION_MS + prng.int(0, 40);
+  return SESSION_MS + (roll < 0.75 ? prng.int(40, 1_500) : prng.int(100, 10_000));
 }
 
 function makeFault(slots: readonly SlotName[], partitions: number, untilMs: number, prng: Prng): Fault {
@@ -73,8 +74,9 @@ function makeFault(slots: readonly SlotName[], partitions: number, untilMs: numb
     return { kind: "freeze", at, slot, effect, nth, forMs: freezeMs(prng) };
   }
   if (roll < 0.42) {
-    // The one effect that destroys: it must never come late.
-    return { kind: "freeze", at: 500, slot: "tenant-1", effect: "submitDrop", nth: 1, forMs: freezeMs(prng) };
+    // What ends runs and destroys data must never come late.
+    const effect = prng.pick(["submitDrop", "CancelOpenRuns"]);
+    return { kind: "freeze", at: 500, slot: "tenant-1", effect, nth: 1, forMs: freezeMs(prng) };
   }
   if (roll < 0.46) return { kind: "restart", at, slot, downMs: prng.int(50, 3_000) };
   if (roll < 0.48) return { kind: "lose views", at, slot: "gateway-1", downMs };

@@ -5,10 +5,12 @@ import type {
   Done,
   Lane,
   Offset,
+  OutRecord,
   Owner,
   Partition,
   WorkOptions,
 } from "@convergence/bus/port.ts";
+import { readable } from "../oracle/readable.ts";
 import type { Process } from "./process.ts";
 
 /** A lane that a process holds. */
@@ -34,7 +36,7 @@ export interface Dealings {
 /** The bus as one process sees it: each call is one of its effects. */
 export function busOf(process: Process, face: EmbeddedBus, dealings: Dealings): Bus {
   return {
-    append: (records) => process.effect(`append ${records[0]?.topic ?? ""}`, () => face.append(records)),
+    append: (records) => process.effect(`append ${whatOf(records)}`, () => face.append(records)),
     partitionOf: (topic, key) => face.partitionOf(topic, key),
     partitions: (topic) => face.partitions(topic),
     ends: (topic) => process.effect(`ask ends ${topic}`, () => face.ends(topic)),
@@ -55,6 +57,13 @@ export function busOf(process: Process, face: EmbeddedBus, dealings: Dealings): 
     dead: (record, error) => process.effect(`append ${record.topic}.dlq`, () => face.dead(record, error)),
     close: () => face.close(),
   };
+}
+
+/** What an append is of: its topic, and which command. */
+function whatOf([first]: OutRecord[]): string {
+  if (first === undefined || first.value === null) return "";
+  const { topic, value } = first;
+  return topic.endsWith(".commands") ? `${topic} ${readable(value)?.type ?? ""}` : topic;
 }
 
 /** What is not done when its partition moves on is another member's to take. */

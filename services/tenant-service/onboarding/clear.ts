@@ -41,15 +41,25 @@ async function drop(
   );
 }
 
-async function cancelOpenRuns(deps: TenantServiceDeps, runs: RunWatch, { tenant_id }: Tenant): Promise<void> {
-  const { bus, clock, random, instance } = deps;
-  const command_id = random.uuid();
-  const cancelled = runs.cancelled(command_id);
+/**
+ * The command bears the onboarding's name, so that one that is sent again, or late, ends no run that came after the
+ * first: pipeline-service decides a command once.
+ */
+async function cancelOpenRuns(
+  deps: TenantServiceDeps,
+  runs: RunWatch,
+  { tenant_id, onboarding }: Tenant,
+): Promise<void> {
+  if (onboarding === null) throw new RangeError("clearing without an onboarding");
+  const { bus, clock, instance } = deps;
+  const command_id = onboarding.key_id;
   const value = encode({
     type: "CancelOpenRuns",
     meta: { command_id, tenant_id, at: clock.now(), sent_by: instance, traceparent: null },
     reason: "the tenant's dataset is being recreated",
   });
-  await bus.append([{ topic: "run.commands", key: tenant_id, value }]);
-  await cancelled;
+  await Promise.all([
+    runs.cancelled(command_id, onboarding.started_at),
+    bus.append([{ topic: "run.commands", key: tenant_id, value }]),
+  ]);
 }
