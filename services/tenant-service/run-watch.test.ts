@@ -97,7 +97,6 @@ test("a command to end runs that was sent before this watch began is found, howe
     type: "OpenRunsCancelled",
     meta: { tenant_id: "acme", epoch: 0, version: 2, at: 0, cause: null, traceparent: null },
     command_id: "clear",
-    run_ids: [],
   });
   const [offset = 0] = await bus.append([{ topic: "run.events", key: "acme", value: cancelled }]);
   const checkpoint = encode({ type: "Checkpoint", offset: offset + 1, claim: 0, epoch: 0 });
