@@ -1,5 +1,5 @@
-import { notFound, notImplemented } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
+import { invalid, notFound, notImplemented } from "../errors.ts";
+import { isObject, type JsonObject, objectOr } from "../json.ts";
 import type { TableView } from "../sql/analysis.ts";
 import { informationSchema } from "./information-schema.ts";
 import { checkDatasetId, duckTable, legacyName, resolvePath, type TableName } from "./names.ts";
@@ -92,12 +92,20 @@ export class Catalog {
     const name = resolvePath(parts, project, defaultDataset);
     if (name.table.endsWith("*")) return wildcardTable(this, name);
     const table = this.findTable(name);
-    if (table) return viewOf(table);
+    if (table) return this.#seen(table);
     checkDatasetId(name.dataset);
     const dataset = this.findDataset(name.project, name.dataset);
     const place = `was not found in location ${dataset?.metadata.location ?? "US"}`;
     if (!dataset) throw notFound(`Dataset ${name.project}:${name.dataset} ${place}`);
     throw notFound(`Table ${legacyName(name)} ${place}`);
+  }
+
+  /** A table or view as a query sees it. A view's own names are its project's. */
+  #seen(table: Table): TableView {
+    const sql = viewQuery(table);
+    if (sql === undefined) return viewOf(table);
+    const findTable = (parts: string[]): TableView => this.lookup(parts, table.name.project, undefined);
+    return { ...viewOf(table), view: { sql, findTable } };
   }
 
   /** [project.]dataset.INFORMATION_SCHEMA.X, or [project.][region-x.]INFORMATION_SCHEMA.SCHEMATA. */
@@ -117,8 +125,31 @@ export class Catalog {
   }
 }
 
+export type TableKind = "TABLE" | "VIEW" | "MATERIALIZED_VIEW" | "SNAPSHOT";
+
+/** What REST calls the table's `type`. */
+export function kindOf({ metadata }: Table): TableKind {
+  if (isObject(metadata.view)) return "VIEW";
+  if (isObject(metadata.materializedView)) return "MATERIALIZED_VIEW";
+  return isObject(metadata.snapshotDefinition) ? "SNAPSHOT" : "TABLE";
+}
+
+/** The query of a view, or undefined where the table has rows of its own. */
+export function viewQuery({ metadata }: Table): string | undefined {
+  const view = objectOr(metadata.view ?? metadata.materializedView);
+  return typeof view.query === "string" ? view.query : undefined;
+}
+
+/** Throws unless rows can be written to the table. */
+export function checkWritable(table: Table): void {
+  const kind = kindOf(table);
+  if (kind !== "TABLE")
+    throw invalid(`${legacyName(table.name)} is not allowed for this operation because it is a ${kind}`);
+}
+
 export function viewOf(table: Table): TableView {
   return {
+    ...(kindOf(table) === "SNAPSHOT" ? { readOnly: true } : {}),
     name: table.name,
     duck: duckTable(table.name),
     columns: table.fields.map((f) => ({

@@ -1,9 +1,9 @@
 import { notImplemented } from "../errors.ts";
-import { isObject } from "../json.ts";
+import { isObject, objectOr } from "../json.ts";
 import type { TableColumn, TableView } from "../sql/analysis.ts";
 import { ident, quote } from "../sql/expr.ts";
 import { duckType, INT64, STRING, TIMESTAMP, type Type, typeName } from "../sql/types.ts";
-import type { Catalog, Table } from "./catalog.ts";
+import { type Catalog, kindOf, type Table, type TableKind, viewQuery } from "./catalog.ts";
 import { typeOfField } from "./schema.ts";
 
 type Value = string | number | boolean | null | Date;
@@ -36,6 +36,54 @@ function schemata(catalog: Catalog, project: string): View {
   };
 }
 
+const TABLE_TYPES: Record<TableKind, string> = {
+  TABLE: "BASE TABLE",
+  VIEW: "VIEW",
+  MATERIALIZED_VIEW: "MATERIALIZED VIEW",
+  SNAPSHOT: "SNAPSHOT",
+};
+
+const NAMES: View["columns"] = [
+  ["table_catalog", STRING],
+  ["table_schema", STRING],
+  ["table_name", STRING],
+];
+
+function nameOf({ name }: Table): string[] {
+  return [name.project, name.dataset, name.table];
+}
+
+function views(all: Table[]): View {
+  return {
+    columns: [...NAMES, ["view_definition", STRING], ["check_option", STRING], ["use_standard_sql", STRING]],
+    rows: all
+      .filter((table) => kindOf(table) === "VIEW")
+      .map((table) => [...nameOf(table), viewQuery(table) ?? null, null, "YES"]),
+  };
+}
+
+/** The options that are kept: text as GoogleSQL writes it. */
+function tableOptions(all: Table[]): View {
+  const text: [option: string, key: string][] = [
+    ["description", "description"],
+    ["friendly_name", "friendlyName"],
+  ];
+  const rows = all.flatMap((table) => {
+    const rowsOfTable: Value[][] = text.flatMap(([option, key]) => {
+      const value = table.metadata[key];
+      return typeof value === "string" ? [[...nameOf(table), option, "STRING", JSON.stringify(value)]] : [];
+    });
+    const labels = Object.entries(objectOr(table.metadata.labels));
+    if (labels.length === 0) return rowsOfTable;
+    const pairs = labels.map(([k, v]) => `STRUCT(${JSON.stringify(k)}, ${JSON.stringify(v)})`).join(", ");
+    return [...rowsOfTable, [...nameOf(table), "labels", "ARRAY<STRUCT<STRING, STRING>>", `[${pairs}]`]];
+  });
+  return {
+    columns: [...NAMES, ["option_name", STRING], ["option_type", STRING], ["option_value", STRING]],
+    rows,
+  };
+}
+
 function tables(all: Table[]): View {
   return {
     columns: [
@@ -47,14 +95,12 @@ function tables(all: Table[]): View {
       ["is_typed", STRING],
       ["creation_time", TIMESTAMP],
     ],
-    rows: all.map(({ name, created }) => [
-      name.project,
-      name.dataset,
-      name.table,
-      "BASE TABLE",
-      "YES",
+    rows: all.map((table) => [
+      ...nameOf(table),
+      TABLE_TYPES[kindOf(table)],
+      kindOf(table) === "TABLE" ? "YES" : "NO",
       "NO",
-      new Date(created),
+      new Date(table.created),
     ]),
   };
 }
@@ -135,6 +181,8 @@ function viewNamed(
 ): View {
   if (name === "SCHEMATA") return schemata(catalog, project);
   if (dataset !== undefined && name === "TABLES") return tables(own);
+  if (dataset !== undefined && name === "VIEWS") return views(own);
+  if (dataset !== undefined && name === "TABLE_OPTIONS") return tableOptions(own);
   if (dataset !== undefined && name === "COLUMNS") return columns(own);
   throw notImplemented(`INFORMATION_SCHEMA.${name}`);
 }

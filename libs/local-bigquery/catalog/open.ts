@@ -1,12 +1,6 @@
-import {
-  type DuckDBConnection,
-  type DuckDBDataChunk,
-  DuckDBInstance,
-  DuckDBScalarFunction,
-  VARCHAR,
-} from "@duckdb/node-api";
-import { canonicalJson } from "../sql/jsontext.ts";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { macroStatements } from "../sql/macros.ts";
+import { registerScalars } from "./scalars.ts";
 
 /** The layout of the database file. A file of a higher number is refused. */
 const FORMAT = 1;
@@ -73,26 +67,7 @@ async function prepare(connection: DuckDBConnection, file: string | null): Promi
   }
   for (const statement of LAYOUT) await connection.run(statement);
   await connection.run(`INSERT INTO bq.store SELECT ${FORMAT} WHERE NOT EXISTS (SELECT 1 FROM bq.store)`);
-  registerFunctions(connection);
+  registerScalars(connection);
   for (const statement of macroStatements()) await connection.run(statement);
   for (const statement of SETTINGS) await connection.run(statement);
-}
-
-/** bq_canonical_json(text): JSON text in the service's form. In JavaScript, since DuckDB sorts no keys. */
-function registerFunctions(connection: DuckDBConnection): void {
-  connection.registerScalarFunction(
-    DuckDBScalarFunction.create({
-      name: "bq_canonical_json",
-      parameterTypes: [VARCHAR],
-      returnType: VARCHAR,
-      mainFunction: (_info, input: DuckDBDataChunk, output) => {
-        const texts = input.getColumnVector(0);
-        for (let row = 0; row < input.rowCount; row++) {
-          const text = texts.getItem(row);
-          output.setItem(row, typeof text === "string" ? (canonicalJson(text) ?? null) : null);
-        }
-        output.flush();
-      },
-    }),
-  );
 }

@@ -2,7 +2,7 @@ import { notFound, notImplemented } from "../errors.ts";
 import type { TableColumn, TableView } from "../sql/analysis.ts";
 import { ident, quote } from "../sql/expr.ts";
 import { duckType, STRING, sameType } from "../sql/types.ts";
-import { type Catalog, viewOf } from "./catalog.ts";
+import { type Catalog, viewOf, viewQuery } from "./catalog.ts";
 import { legacyName, type TableName } from "./names.ts";
 
 /**
@@ -13,7 +13,7 @@ export function wildcardTable(catalog: Catalog, name: TableName): TableView {
   const prefix = name.table.slice(0, -1);
   const tables = catalog
     .tablesOf(name.project, name.dataset)
-    .filter((t) => t.name.table.startsWith(prefix))
+    .filter((t) => t.name.table.startsWith(prefix) && viewQuery(t) === undefined)
     .sort((a, b) => a.created - b.created);
   const latest = tables.at(-1);
   if (latest === undefined) throw notFound(`Table ${legacyName(name)} does not match any table.`);

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { isObject, type JsonObject, objectOr, parseJson, stringOr } from "../json.ts";
+import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
 
 /** One recorded exchange with the real service; ${PROJECT} and ${DATASET_ID} are still in it. */
 export interface Fixture {
@@ -20,7 +20,7 @@ export function readFixtures(path: string): Fixture[] | undefined {
   if (!existsSync(path)) return undefined;
   const lines = readFileSync(path, "utf8").trim().split("\n");
   return lines.map((line) => {
-    const f = objectOr(parseJson(line));
+    const f = objectOr(parseExactly(line));
     return {
       name: stringOr(f.name, ""),
       query: stringOr(f.query, ""),
@@ -31,6 +31,13 @@ export function readFixtures(path: string): Fixture[] | undefined {
       expected: objectOr(f.expected),
     };
   });
+}
+
+/** JSON whose integers beyond 2^53 become text, so that they keep their digits. */
+function parseExactly(line: string): unknown {
+  return JSON.parse(line, (_key, value, context?: { source?: string }) =>
+    Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source : value,
+  );
 }
 
 /** Puts names for the placeholders. */

@@ -1,17 +1,20 @@
-import { viewOf } from "../catalog/catalog.ts";
+import { checkWritable, kindOf, type Table, viewOf, viewQuery } from "../catalog/catalog.ts";
 import { checkDatasetId, legacyName, resolvePath, type TableName } from "../catalog/names.ts";
-import { type Field, fieldOfType } from "../catalog/schema.ts";
+import { type Field, fieldOfType, typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
-import { BigQueryError, duplicate, notFound, notImplemented } from "../errors.ts";
+import { BigQueryError, duplicate, invalidQuery, notFound, notImplemented } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { ColumnDef, CreateTable, Ddl, Option } from "../sql/ddl.ts";
+import { sameType } from "../sql/types.ts";
+import { runAlter } from "./alter.ts";
 import { fieldsOf, fill, stage, unstage, type Written } from "./destination.ts";
 import { createDataset, createTable, dropDataset, dropTable } from "./tables.ts";
+import { runCopyTable, runCreateView, runDropView } from "./view-definitions.ts";
 
 /** What a DDL statement did. */
 export interface Defined {
   statementType: string;
-  operation: "CREATE" | "SKIP" | "REPLACE" | "DROP" | "TRUNCATE";
+  operation: "CREATE" | "SKIP" | "REPLACE" | "DROP" | "TRUNCATE" | "ALTER";
   target: TableName | undefined;
   rows: number;
   /** Rows that TRUNCATE deleted. */
@@ -38,6 +41,17 @@ export async function runDdl(
       return runCreateTable(scope, ddl, written);
     case "drop_table":
       return runDropTable(scope, tableName(scope, ddl.path), ddl.ifExists);
+    case "create_view":
+      return runCreateView(scope, ddl, written);
+    case "drop_view":
+      return runDropView(scope, tableName(scope, ddl.path), ddl);
+    case "copy_table":
+      return runCopyTable(scope, ddl);
+    case "alter_table": {
+      const name = tableName(scope, ddl.path);
+      const done = await runAlter(scope.transaction, name, ddl, scope.location, scope.now());
+      return { statementType: "ALTER_TABLE", operation: done ? "ALTER" : "SKIP", target: name, rows: 0 };
+    }
     case "truncate":
       return runTruncate(scope, tableName(scope, ddl.path));
     case "create_schema":
@@ -47,7 +61,7 @@ export async function runDdl(
   }
 }
 
-function tableName(scope: DefinitionScope, path: string[]): TableName {
+export function tableName(scope: DefinitionScope, path: string[]): TableName {
   return resolvePath(path, scope.project, scope.defaultDataset);
 }
 
@@ -59,16 +73,12 @@ async function runCreateTable(
   const { transaction } = scope;
   const name = tableName(scope, ddl.path);
   const statementType = written ? "CREATE_TABLE_AS_SELECT" : "CREATE_TABLE";
-  const dataset = transaction.catalog.findDataset(name.project, name.dataset);
-  if (!dataset)
-    throw notFound(`Dataset ${name.project}:${name.dataset} was not found in location ${scope.location}`);
-  const existing = transaction.catalog.findTable(name);
+  const existing = replaceable(scope, name, ddl);
   if (existing && ddl.ifNotExists) return { statementType, operation: "SKIP", target: name, rows: 0 };
-  if (existing && !ddl.orReplace) throw duplicate(`Table ${legacyName(name)}`);
   const created = scope.creationTime();
   const metadata = tableMetadata(ddl);
-  if (written && ddl.columns) throw notImplemented("CREATE TABLE with both a column list and AS");
   const fields = ddl.columns?.map(columnField) ?? (written ? fieldsOf(written.statement) : []);
+  if (written && ddl.columns) nameColumns(written, fields);
   const staged = existing && written ? await stage(transaction, name, written) : undefined;
   if (existing) await dropTable(transaction, existing);
   const table = await createTable(transaction, name, fields, metadata, { created, modified: created });
@@ -76,6 +86,35 @@ async function runCreateTable(
   if (!written) return { statementType, operation, target: name, rows: 0 };
   const rows = staged ? await unstage(transaction, table, staged) : await fill(transaction, table, written);
   return { statementType, operation, target: name, rows };
+}
+
+/** CREATE TABLE (columns) AS: the query's columns, in order, are those of the list. */
+function nameColumns(written: Written, fields: Field[]): void {
+  const { columns } = written.statement.query;
+  if (columns.length !== fields.length)
+    throw invalidQuery(
+      "The number of columns in the column definition list does not match that of the query",
+    );
+  if (
+    !columns.every((c, i) =>
+      sameType(c.type, typeOfField(fields[i] ?? { name: "", type: "", mode: "NULLABLE" })),
+    )
+  )
+    throw notImplemented("CREATE TABLE (columns) AS a query whose columns are of other types");
+  written.statement = { ...written.statement, names: fields.map((f) => f.name) };
+}
+
+/** The table of this name, which must not be there unless the statement may replace it or leaves it. */
+export function replaceable(
+  { transaction, location }: DefinitionScope,
+  name: TableName,
+  { orReplace, ifNotExists }: { orReplace: boolean; ifNotExists: boolean },
+): Table | undefined {
+  if (!transaction.catalog.findDataset(name.project, name.dataset))
+    throw notFound(`Dataset ${name.project}:${name.dataset} was not found in location ${location}`);
+  const existing = transaction.catalog.findTable(name);
+  if (existing && !orReplace && !ifNotExists) throw duplicate(`Table ${legacyName(name)}`);
+  return existing;
 }
 
 export function columnField(column: ColumnDef): Field {
@@ -91,7 +130,7 @@ function tableMetadata(ddl: CreateTable): JsonObject {
 }
 
 /** OPTIONS(...) that are kept as metadata; others are refused by name. */
-function optionMetadata(options: Map<string, Option>): JsonObject {
+export function optionMetadata(options: Map<string, Option>): JsonObject {
   const metadata: JsonObject = {};
   for (const [name, value] of options) {
     if (name === "description" && typeof value === "string") metadata.description = value;
@@ -106,6 +145,10 @@ function optionMetadata(options: Map<string, Option>): JsonObject {
 async function runDropTable(scope: DefinitionScope, name: TableName, ifExists: boolean): Promise<Defined> {
   const found = scope.transaction.catalog.findTable(name);
   if (!found && !ifExists) throw notFound(`Table ${legacyName(name)}`);
+  if (found && viewQuery(found) !== undefined)
+    throw invalidQuery(
+      `${legacyName(name)} is a ${kindOf(found)}, not a TABLE; use DROP ${kindOf(found).replace("_", " ")}`,
+    );
   if (found) await dropTable(scope.transaction, found);
   return { statementType: "DROP_TABLE", operation: found ? "DROP" : "SKIP", target: name, rows: 0 };
 }
@@ -113,6 +156,7 @@ async function runDropTable(scope: DefinitionScope, name: TableName, ifExists: b
 async function runTruncate(scope: DefinitionScope, name: TableName): Promise<Defined> {
   const found = scope.transaction.catalog.findTable(name);
   if (!found) throw notFound(`Table ${legacyName(name)} was not found in location ${scope.location}`);
+  checkWritable(found);
   const deleted = await scope.transaction.session.run(`DELETE FROM ${viewOf(found).duck}`);
   return {
     statementType: "TRUNCATE_TABLE",

@@ -1,4 +1,4 @@
-import type { Table } from "../catalog/catalog.ts";
+import { checkWritable, type Table } from "../catalog/catalog.ts";
 import { duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { type Field, fieldOfType, typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
@@ -123,6 +123,7 @@ export async function readyTable(
     const created = now();
     return createTable(transaction, name, fields, destination.metadata, { created, modified: created });
   }
+  checkWritable(found);
   if (write === "WRITE_TRUNCATE") {
     await dropTable(transaction, found);
     const metadata = { ...found.metadata, ...destination.metadata };

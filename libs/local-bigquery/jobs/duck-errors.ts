@@ -1,4 +1,4 @@
-import { BigQueryError, invalidQuery } from "../errors.ts";
+import { BigQueryError, invalidQuery, notImplemented } from "../errors.ts";
 
 /** DuckDB's messages as the service's errors. What is not known keeps DuckDB's words, as invalidQuery. */
 export function fromDuck(error: unknown): Error {
@@ -22,6 +22,8 @@ export function fromDuck(error: unknown): Error {
     return invalidQuery(
       `SELECT list expression references a column which is neither grouped nor aggregated (${firstLine(text)})`,
     );
+  if (/another transaction has altered this table/.test(text))
+    return notImplemented("rows and columns of one table changed in one script");
   if (/Out of Memory/i.test(text))
     return new BigQueryError("resourcesExceeded", "Resources exceeded during query execution: memory limit");
   return invalidQuery(firstLine(text));

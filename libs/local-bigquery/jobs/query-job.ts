@@ -126,6 +126,7 @@ function typeOf({ plan }: Statement): string {
   if (plan.kind === "select") return "SELECT";
   if (plan.kind === "dml") return plan.statementType;
   if (plan.ddl.kind === "create_table") return plan.query ? "CREATE_TABLE_AS_SELECT" : "CREATE_TABLE";
+  if (plan.ddl.kind === "create_view" && plan.ddl.materialized) return "CREATE_MATERIALIZED_VIEW";
   return plan.ddl.kind === "truncate" ? "TRUNCATE_TABLE" : plan.ddl.kind.toUpperCase();
 }
 

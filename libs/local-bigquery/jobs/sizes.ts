@@ -19,6 +19,7 @@ export class Sizes {
   async bytes(session: Session, tables: TableView[]): Promise<number> {
     let total = 0;
     for (const table of tables) {
+      if (table.view) continue;
       const width = table.columns.reduce((sum, column) => sum + widthOf(column.type), 0);
       total += width * (await this.rows(session, table.duck));
     }

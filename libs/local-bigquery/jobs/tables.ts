@@ -1,5 +1,5 @@
 import type { Table } from "../catalog/catalog.ts";
-import { viewOf } from "../catalog/catalog.ts";
+import { viewQuery } from "../catalog/catalog.ts";
 import { checkTableId, duckSchema, duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { type Field, typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
@@ -54,13 +54,14 @@ export async function createTable(
   if (fields.length === 0) throw invalid(`Table ${legacyName(name)} must have a schema`);
   checkLayout(fields, metadata);
   const table: Table = { name, fields, metadata, ...times };
-  await transaction.session.define(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
+  if (viewQuery(table) === undefined)
+    await transaction.session.define(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
   await transaction.putTable(table);
   return table;
 }
 
 export async function dropTable(transaction: Transaction, table: Table): Promise<void> {
-  await transaction.session.define(`DROP TABLE ${viewOf(table).duck}`);
+  if (viewQuery(table) === undefined) await transaction.session.define(`DROP TABLE ${duckTable(table.name)}`);
   await transaction.removeTable(table);
 }
 

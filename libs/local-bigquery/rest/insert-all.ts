@@ -1,4 +1,4 @@
-import type { Table } from "../catalog/catalog.ts";
+import { checkWritable, type Table } from "../catalog/catalog.ts";
 import { duckTable } from "../catalog/names.ts";
 import { BigQueryError, notImplemented } from "../errors.ts";
 import { insertRows } from "../jobs/insert-rows.ts";
@@ -30,6 +30,7 @@ export class InsertAll {
     const errors: JsonObject[] = [];
     await store.write(async (transaction) => {
       const table = transaction.catalog.getTable({ project, dataset, table: id });
+      checkWritable(table);
       const good = this.#convert(table, rows, body.ignoreUnknownValues === true, errors);
       const skip = body.skipInvalidRows === true;
       if (errors.length > 0 && !skip) return stopOthers(good, errors);

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { BigQueryError, notImplemented } from "../errors.ts";
 import { type QueryConfiguration, readQuery } from "../jobs/configuration.ts";
+import { copyWork } from "../jobs/copy.ts";
 import { describe, deserialise, type Job, jobKey } from "../jobs/job.ts";
 import type { Work } from "../jobs/jobs.ts";
 import { loadWork } from "../jobs/load-job.ts";
@@ -48,7 +49,16 @@ export async function insertJobWith(
       work,
     );
   }
-  const kind = ["load", "copy", "extract"].find((k) => isObject(configuration[k]));
+  if (isObject(configuration.copy)) {
+    const work = copyWork(service.engine, project, configuration.copy);
+    return startAndDescribe(
+      service,
+      { ...asked, configuration: { ...configuration, jobType: "COPY" } },
+      undefined,
+      work,
+    );
+  }
+  const kind = ["load", "extract"].find((k) => isObject(configuration[k]));
   if (kind) throw notImplemented(`${kind} jobs`);
   throw new BigQueryError("required", "Required parameter is missing: configuration");
 }

@@ -1,13 +1,17 @@
-import type { Table } from "../catalog/catalog.ts";
+import { type Catalog, kindOf, type Table, viewQuery } from "../catalog/catalog.ts";
 import { duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { type Field, readFields, schemaJson, typeOfField } from "../catalog/schema.ts";
 import type { Store } from "../catalog/store.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, duplicate, invalid, notImplemented } from "../errors.ts";
+import { fieldsOf } from "../jobs/destination.ts";
 import { encodeChunk, type Row, withFloatTimestamps } from "../jobs/rows.ts";
 import { checkLayout, createTable, dropTable } from "../jobs/tables.ts";
+import { viewMetadata } from "../jobs/view-definitions.ts";
 import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
+import type { TableView } from "../sql/analysis.ts";
 import { ident } from "../sql/expr.ts";
+import { lowerStatement } from "../sql/statement.ts";
 import { duckType, sameType, type Type } from "../sql/types.ts";
 import { checkEtag, etagOf } from "./datasets.ts";
 import {
@@ -39,7 +43,8 @@ function brief(table: Table): JsonObject {
     kind: "bigquery#table",
     id: legacyName(name),
     tableReference: reference(name),
-    type: "TABLE",
+    type: kindOf(table),
+    view: metadata.view,
     labels,
     friendlyName,
     timePartitioning,
@@ -66,12 +71,12 @@ async function show(store: Store, table: Table): Promise<JsonObject> {
 }
 
 async function countRows(store: Store, table: Table): Promise<number> {
+  if (viewQuery(table) !== undefined) return 0;
   const [counted] = await store.read((s) => s.rows(`SELECT count(*) FROM ${duckTable(table.name)}`));
   return Number(counted?.[0] ?? 0);
 }
 
 const NOT_TABLES = [
-  "view",
   "materializedView",
   "externalDataConfiguration",
   "rangePartitioning",
@@ -84,17 +89,37 @@ export async function insertTable(store: Store, request: Request): Promise<Reply
   for (const key of NOT_TABLES) if (isObject(body[key])) throw notImplemented(`tables.insert with ${key}`);
   const table = stringOr(objectOr(body.tableReference).tableId, "");
   const name: TableName = { project, dataset, table };
-  const fields = readFields(objectOr(body.schema).fields ?? []);
+  const sql = objectOr(body.view).query;
+  const own = isObject(body.view) ? viewMetadata(stringOr(sql, ""), false) : {};
+  if (objectOr(body.view).useLegacySql === true) throw notImplemented("a view in legacy SQL");
   await store.write(async (transaction) => {
+    const fields = isObject(body.view)
+      ? fieldsOfView(transaction.catalog, project, stringOr(sql, ""))
+      : readFields(objectOr(body.schema).fields ?? []);
     transaction.catalog.getDataset(project, dataset);
     if (transaction.catalog.findTable(name)) throw duplicate(`Table ${legacyName(name)}`);
     const created = store.creationTime();
-    await createTable(transaction, name, fields, settable(body, SETTABLE_TABLE), {
-      created,
-      modified: created,
-    });
+    await createTable(
+      transaction,
+      name,
+      fields,
+      { ...settable(body, SETTABLE_TABLE), ...own },
+      {
+        created,
+        modified: created,
+      },
+    );
   });
   return ok(await show(store, store.catalog.getTable(name)));
+}
+
+/** The schema of a view with this query. */
+function fieldsOfView(catalog: Catalog, project: string, sql: string): Field[] {
+  const findTable = (parts: string[]): TableView => catalog.lookup(parts, project, undefined);
+  const { plan, binds } = lowerStatement(sql, { findTable, params: new Map() });
+  if (plan.kind !== "select" || binds.some((bind) => bind.kind === "param"))
+    throw invalid("A view needs a query without parameters");
+  return fieldsOf(plan);
 }
 
 export async function getTable(store: Store, request: Request): Promise<Reply> {
@@ -119,6 +144,8 @@ export function listTables(store: Store, request: Request): Reply {
 export async function updateTable(store: Store, request: Request): Promise<Reply> {
   const name = nameOf(request);
   const body = request.json();
+  if (isObject(body.view) || isObject(body.materializedView))
+    throw notImplemented("a change of a view's query");
   await store.write(async (transaction) => {
     const found = transaction.catalog.getTable(name);
     checkEtag(request, etagOf(found));
@@ -186,6 +213,7 @@ export async function readTablePage(
   size: number,
 ): Promise<{ rows: Row[]; total: number; types: Type[] }> {
   const types = fields.map(typeOfField);
+  if (viewQuery(table) !== undefined) throw invalid(`Cannot list a table of type ${kindOf(table)}.`);
   const total = await countRows(store, table);
   const rows: Row[] = [];
   const list = fields.map((f) => ident(f.name)).join(", ");

@@ -24,6 +24,16 @@ export interface TableView {
   duck: string;
   /** Set for INFORMATION_SCHEMA: no stored table. */
   virtual?: boolean;
+  /** Set for a view: no stored table either, but a query. */
+  view?: ViewDefinition;
+  /** Set for a snapshot. */
+  readOnly?: boolean;
+}
+
+export interface ViewDefinition {
+  sql: string;
+  /** Finds the tables that the view's query names. */
+  findTable: TableLookup;
 }
 
 /** Finds a table by its path; throws notFound. */
@@ -39,6 +49,8 @@ export interface Analysis {
   params: ReadonlyMap<string, Type>;
   binds: Bind[];
   referenced: Map<string, TableView>;
+  /** DuckDB names of the views that are being expanded, outermost first. */
+  views: string[];
   /** Makes relation and column names unique in the lowered SQL. */
   counter: number;
 }

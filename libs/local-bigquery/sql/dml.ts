@@ -44,6 +44,8 @@ export function targetOf(
   const body = only(node, "name", "schema", "catalog", "alias");
   const parts = [body.catalog, body.schema, body.name].flatMap((part) => optional(part, nameOf) ?? []);
   const table = analysis.findTable(parts);
+  if (table.view) throw invalidQuery(`View ${table.name.table} cannot be changed by DML`);
+  if (table.readOnly) throw invalidQuery(`Snapshot ${table.name.table} cannot be changed by DML`);
   if (table.duck.startsWith("(")) throw invalidQuery(`${table.name.table} cannot be changed by DML`);
   const duck = fresh(analysis, "t");
   const columns = table.columns.map((c) => ({ name: c.name, type: c.type, sql: `${duck}.${ident(c.name)}` }));

@@ -18,6 +18,7 @@ import { comparison } from "./operators.ts";
 import { lowerPath } from "./paths.ts";
 import { lowerQuery } from "./query.ts";
 import { INT64, type Type } from "./types.ts";
+import { expandView } from "./views.ts";
 
 /** One FROM item in DuckDB's terms. `lateral` items may use the columns of those before them. */
 interface Item {
@@ -121,7 +122,8 @@ function lowerTable(analysis: Analysis, scope: Scope, node: Node, outerAlias?: s
     return pseudo ? { ...made, pseudo } : made;
   });
   const name = alias ?? parts.at(-1)?.split(".").at(-1) ?? null;
-  return { sql: `${table.duck} AS ${duck}`, relations: [{ alias: name, columns }], lateral: false };
+  const sql = table.view ? expandView(analysis, table, table.view) : table.duck;
+  return { sql: `${sql} AS ${duck}`, relations: [{ alias: name, columns }], lateral: false };
 }
 
 /** FROM t, t.items: an array column of an item before it. */

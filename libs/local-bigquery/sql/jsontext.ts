@@ -3,16 +3,33 @@
  * equal keys, integers as written, other numbers as doubles. Undefined where the text is not JSON.
  */
 export function canonicalJson(text: string): string | undefined {
-  try {
-    const numbers: string[] = [];
-    const value: unknown = JSON.parse(text, (_key, v, context?: { source?: string }) => {
+  return mapJson(text, (value) => value);
+}
+
+/**
+ * Reads JSON text, has its value changed, and writes it in the service's form. Numbers are objects of their own
+ * (`isJsonNumber`), so that none loses a digit. `change` is also given a reader for further texts.
+ */
+export function mapJson(
+  text: string,
+  change: (value: unknown, read: (text: string) => unknown) => unknown,
+): string | undefined {
+  const numbers: string[] = [];
+  const read = (json: string): unknown =>
+    JSON.parse(json, (_key, v, context?: { source?: string }) => {
       if (typeof v !== "number") return v;
       return { [NUMBER]: numbers.push(numberText(v, context?.source ?? String(v))) - 1 };
     });
-    return write(value, numbers);
+  try {
+    return write(change(read(text), read), numbers);
   } catch {
     return undefined;
   }
+}
+
+/** Whether a value that `mapJson` gives is a number. */
+export function isJsonNumber(value: object): boolean {
+  return Object.hasOwn(value, NUMBER);
 }
 
 const NUMBER = "\u0000number";

@@ -3,18 +3,17 @@ import { test } from "node:test";
 import { startKit } from "../test-kit.ts";
 
 const REFUSED: [query: string, construct: RegExp][] = [
-  ["SELECT FARM_FINGERPRINT('x')", /function FARM_FINGERPRINT/],
+  ["SELECT SOUNDEX('x')", /function SOUNDEX/],
   ["SELECT * FROM d.t TABLESAMPLE SYSTEM (10 PERCENT)", /TABLESAMPLE/],
   ["SELECT * FROM d.t FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()", /SYSTEM_TIME/],
   ["SELECT * FROM d.t PIVOT(SUM(v) FOR k IN ('a'))", /pivot/],
-  ["SELECT k FROM d.t GROUP BY ROLLUP(k)", /ROLLUP/],
   ["FROM d.t |> WHERE TRUE", /FROM statements/],
   ["SELECT 1; SELECT 2", /dry run of a script/],
   ["SELECT tag FROM d.t, t.tags AS tag WITH OFFSET", /WITH OFFSET after an array path/],
   ["DECLARE x INT64", /DECLARE statements/],
   ["BEGIN TRANSACTION", /BEGIN statements/],
   ["EXPORT DATA OPTIONS(uri='gs://x/*') AS SELECT 1", /EXPORT statements/],
-  ["CREATE VIEW d.v AS SELECT 1 AS x", /CREATE VIEW/],
+  ["CREATE VIEW d.v PARTITION BY x AS SELECT 1 AS x", /PARTITION BY or CLUSTER BY of a view/],
   ["SELECT CAST(1 AS BIGNUMERIC)", /BIGNUMERIC/],
   ["CREATE TABLE d.n (a NUMERIC(10, 2))", /parameterised type/],
   ["SELECT @@time_zone", /system variable/],

@@ -213,17 +213,35 @@ function ownColumns(scope: Scope, name: string): Column[] {
 function lowerGroupBy(analysis: Analysis, scope: Scope, items: Item[], value: unknown): string {
   if (!isObject(value)) return "";
   const body = only({ kind: "GROUP BY", body: value }, "expressions");
-  const keys = asList(body.expressions).map((key) => {
-    const index = ordinalOf(key, items.length);
-    const expr = index === undefined ? groupExpr(analysis, scope, items, key) : items[index]?.expr;
-    if (expr === undefined) throw invalidQuery("GROUP BY column number is out of range");
-    if (!isGroupable(expr.type))
-      throw invalidQuery(
-        `Grouping by expressions of type ${typeName(expr.type)} is not allowed${at(analysis.source, key)}`,
-      );
-    return expr.sql;
-  });
+  const keys = asList(body.expressions).map((key) => groupItem(analysis, scope, items, key));
   return ` GROUP BY ${keys.join(", ")}`;
+}
+
+const GROUPINGS = new Set(["ROLLUP", "CUBE", "GROUPING SETS"]);
+
+/** One item of GROUP BY: an expression, ROLLUP(...), CUBE(...) or GROUPING SETS(...). */
+function groupItem(analysis: Analysis, scope: Scope, items: Item[], key: unknown): string {
+  const node = asNode(key);
+  const word = node.kind === "function" ? String(node.body.name).toUpperCase() : "";
+  if (!GROUPINGS.has(word)) return groupKey(analysis, scope, items, key);
+  const sets = asList(only(node, "name", "args").args).map((set) => {
+    const inner = asNode(set);
+    if (inner.kind !== "tuple") return groupItem(analysis, scope, items, set);
+    const keys = asList(only(inner, "expressions").expressions);
+    return `(${keys.map((k) => groupKey(analysis, scope, items, k)).join(", ")})`;
+  });
+  return `${word} (${sets.join(", ")})`;
+}
+
+function groupKey(analysis: Analysis, scope: Scope, items: Item[], key: unknown): string {
+  const index = ordinalOf(key, items.length);
+  const expr = index === undefined ? groupExpr(analysis, scope, items, key) : items[index]?.expr;
+  if (expr === undefined) throw invalidQuery("GROUP BY column number is out of range");
+  if (!isGroupable(expr.type))
+    throw invalidQuery(
+      `Grouping by expressions of type ${typeName(expr.type)} is not allowed${at(analysis.source, key)}`,
+    );
+  return expr.sql;
 }
 
 function groupExpr(analysis: Analysis, scope: Scope, items: Item[], key: unknown): Expr {

@@ -35,9 +35,9 @@ export interface Statement {
 
 const QUERIES = new Set(["SELECT", "WITH", "("]);
 const CHANGES = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"]);
-const DEFINITIONS = new Set(["CREATE", "DROP", "TRUNCATE"]);
+const DEFINITIONS = new Set(["ALTER", "CREATE", "DROP", "TRUNCATE"]);
 const REFUSED =
-  /^(ALTER|ASSERT|BEGIN|BREAK|CALL|CASE|COMMIT|CONTINUE|DECLARE|DESCRIBE|ELSE|ELSEIF|END|EXECUTE|EXPLAIN|EXPORT|FOR|FROM|GRANT|IF|IMPORT|ITERATE|LEAVE|LOAD|LOOP|RAISE|REPEAT|RETURN|REVOKE|ROLLBACK|SET|SHOW|START|UNDROP|WHILE)$/;
+  /^(ASSERT|BEGIN|BREAK|CALL|CASE|COMMIT|CONTINUE|DECLARE|DESCRIBE|ELSE|ELSEIF|END|EXECUTE|EXPLAIN|EXPORT|FOR|FROM|GRANT|IF|IMPORT|ITERATE|LEAVE|LOAD|LOOP|RAISE|REPEAT|RETURN|REVOKE|ROLLBACK|SET|SHOW|START|UNDROP|WHILE)$/;
 
 /** How many statements a text has; refuses one that none of them may be, before any is run. */
 export function countStatements(text: string): number {
@@ -85,7 +85,7 @@ function withInto(tokens: Token[]): Token[] {
 }
 
 function startAnalysis(source: Source, { findTable, params }: Surroundings): Analysis {
-  return { source, findTable, params, binds: [], referenced: new Map(), counter: 0 };
+  return { source, findTable, params, binds: [], referenced: new Map(), views: [], counter: 0 };
 }
 
 function lowerParsed(text: string, tokens: Token[], surroundings: Surroundings): Statement {
@@ -117,10 +117,12 @@ function select(query: Query): SelectStatement {
 
 function lowerDdl(text: string, tokens: Token[], surroundings: Surroundings): Statement {
   const ddl = new DdlReader(text, [...tokens]).read();
-  if (ddl.kind !== "create_table" || ddl.query === undefined)
+  if ((ddl.kind !== "create_table" && ddl.kind !== "create_view") || ddl.query === undefined)
     return { plan: { kind: "ddl", ddl, query: undefined }, binds: [], referenced: [] };
   const inner = lowerParsed(text, ddl.query, surroundings);
   if (inner.plan.kind !== "select")
-    throw new BigQueryError("invalidQuery", "CREATE TABLE AS needs a query", "query");
+    throw new BigQueryError("invalidQuery", "CREATE ... AS needs a query", "query");
+  if (ddl.kind === "create_view" && inner.binds.some((bind) => bind.kind === "param"))
+    throw invalidQuery("Query parameters cannot be used in a view");
   return { ...inner, plan: { kind: "ddl", ddl, query: inner.plan } };
 }

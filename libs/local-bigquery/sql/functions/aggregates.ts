@@ -191,6 +191,42 @@ function stringAgg(call: Call): Expr {
   return { sql: `array_to_string(${sliced(list, call.limit)}, ${separator})`, type: STRING };
 }
 
+/** The concatenation of the rows' arrays, NULL ones left out. */
+function arrayConcatAgg(call: Call): Expr {
+  const value = argument(call);
+  if (value.type.kind !== "ARRAY") throw noMatch(call);
+  if (call.over !== "") throw notImplemented("ARRAY_CONCAT_AGG as an analytic function");
+  const lists = `list(${value.sql}${call.order}) FILTER (WHERE ${value.sql} IS NOT NULL)`;
+  return { sql: `flatten(${sliced(lists, call.limit)})`, type: value.type };
+}
+
+/** MAX_BY(x, key): the x of the row with the greatest key; rows without key are left out. */
+function extremeBy(duck: string): Aggregate {
+  return (call) => {
+    const [value, key] = [argument(call), argument(call, 1)];
+    if (!isOrdered(key.type)) throw noMatch(call);
+    if (key.type.kind === "FLOAT64") throw notImplemented(`${call.name} by a FLOAT64${call.where}`);
+    return { sql: `${duck}(${value.sql}, ${key.sql})${call.over}`, type: value.type };
+  };
+}
+
+/** The least value, those that cut the rest into n parts, and the greatest: exact, which "approximate" allows. */
+function approxQuantiles(call: Call): Expr {
+  const [value, parts] = [argument(call), argument(call, 1)];
+  if (!isOrdered(value.type) || !coercible(parts, INT64)) throw noMatch(call);
+  if (call.over !== "") throw notImplemented("APPROX_QUANTILES as an analytic function");
+  const n = Number(parts.text);
+  if (!Number.isInteger(n) || n < 1)
+    throw notImplemented("APPROX_QUANTILES with a number that is no literal");
+  const sorted = `list_sort(list(${distinct(call)}${value.sql}) FILTER (WHERE ${value.sql} IS NOT NULL))`;
+  const cuts = Array.from({ length: n + 1 }, (_, i) => i);
+  const items = cuts.map((i) => `s[greatest(1, (${i} * len(s) + ${n - 1}) // ${n})]`);
+  return {
+    sql: `list_transform([${sorted}], lambda s: [${items.join(", ")}])[1]`,
+    type: arrayOf(value.type),
+  };
+}
+
 /** Every aggregate that is lowered; others are refused by name. */
 export const AGGREGATES: Record<string, Aggregate> = {
   COUNT: count,
@@ -200,7 +236,11 @@ export const AGGREGATES: Record<string, Aggregate> = {
   MIN: extreme("min"),
   MAX: extreme("max"),
   ANY_VALUE: (call) => ({ sql: `any_value(${argument(call).sql})${call.over}`, type: argument(call).type }),
+  APPROX_QUANTILES: approxQuantiles,
   ARRAY_AGG: arrayAgg,
+  ARRAY_CONCAT_AGG: arrayConcatAgg,
+  MAX_BY: extremeBy("arg_max_null"),
+  MIN_BY: extremeBy("arg_min_null"),
   STRING_AGG: stringAgg,
   APPROX_COUNT_DISTINCT: (call) => ({
     sql: `count(DISTINCT ${argument(call).sql})${call.over}`,
@@ -254,7 +294,7 @@ export function lowerAggregate(context: Context, node: Node, over: string): Expr
 }
 
 function checkModifiers(call: Call): void {
-  const takesOrder = call.name === "ARRAY_AGG" || call.name === "STRING_AGG";
+  const takesOrder = ["ARRAY_AGG", "ARRAY_CONCAT_AGG", "STRING_AGG"].includes(call.name);
   if (!takesOrder && (call.order !== "" || call.limit !== undefined || call.ignoreNulls))
     throw notImplemented(`ORDER BY, LIMIT or IGNORE NULLS in ${call.name}${call.where}`);
   if (call.over !== "" && call.order !== "")

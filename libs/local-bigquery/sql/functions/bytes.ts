@@ -22,6 +22,23 @@ export const BYTES_FUNCTIONS: Record<string, Signature[]> = {
         WHEN ${s} IS NOT NULL THEN bq.raise('Failed to decode invalid hexadecimal string: ' || ${s}) END`,
     ),
   ],
+  TO_BASE32: [sig("BYTES", "STRING", (b) => `bq_to_base32(${b})`)],
+  FROM_BASE32: [
+    sig(
+      "STRING",
+      "BYTES",
+      (s) =>
+        `CASE WHEN bq_from_base32(${s}) IS NULL AND ${s} IS NOT NULL THEN bq.raise('Failed to decode invalid base32 string') ELSE bq_from_base32(${s}) END`,
+    ),
+  ],
+  SAFE_CONVERT_BYTES_TO_STRING: [
+    sig(
+      "BYTES",
+      "STRING",
+      (b) =>
+        `CASE WHEN TRY(decode(${b})) IS NULL AND ${b} IS NOT NULL THEN bq.raise('SAFE_CONVERT_BYTES_TO_STRING of bytes that are no UTF-8 is not supported locally') ELSE TRY(decode(${b})) END`,
+    ),
+  ],
   TO_BASE64: [sig("BYTES", "STRING", (b) => `to_base64(${b})`)],
   FROM_BASE64: [sig("STRING", "BYTES", (s) => `from_base64(${s})`)],
 };

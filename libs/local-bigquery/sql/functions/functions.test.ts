@@ -7,6 +7,33 @@ import { type Kit, startKit } from "../../test-kit.ts";
  * A function that is added to the lowering table gets its lines here.
  */
 const FAMILIES: Record<string, [expression: string, expected: string | null][]> = {
+  "JSON that is made and changed": [
+    ["TO_JSON_STRING(JSON_ARRAY(1, 'two', TRUE, NULL))", '[1,"two",true,null]'],
+    ["TO_JSON_STRING(JSON_SET(JSON '{\"a\":1}', '$.b.c', 2))", '{"a":1,"b":{"c":2}}'],
+    ["TO_JSON_STRING(JSON_SET(JSON '{\"a\":1}', '$.a.c', 2))", '{"a":1}'],
+    ["TO_JSON_STRING(JSON_REMOVE(JSON '{\"a\":[1,2,3]}', '$.a[1]'))", '{"a":[1,3]}'],
+    ["TO_JSON_STRING(JSON_ARRAY_INSERT(JSON '{\"a\":[1,2]}', '$.a[1]', 99))", '{"a":[1,99,2]}'],
+    ["TO_JSON_STRING(JSON_ARRAY_APPEND(JSON '[1]', '$', 'x'))", '[1,"x"]'],
+    [
+      'TO_JSON_STRING(JSON_STRIP_NULLS(JSON \'{"a":1,"b":null,"c":[null,9007199254740993]}\'))',
+      '{"a":1,"c":[9007199254740993]}',
+    ],
+    ['TO_JSON_STRING(JSON_KEYS(JSON \'{"b":{"c":1},"a":1}\'))', '["a","b","b.c"]'],
+    ["LAX_BOOL(JSON '\"TRUE\"')", "true"],
+    ["LAX_BOOL(JSON '[]')", null],
+  ],
+  "text and bytes in other forms": [
+    ["INITCAP('hello WORLD-wide')", "Hello World-Wide"],
+    ["INITCAP('a-b c', '-')", "A-B c"],
+    ["CODE_POINTS_TO_STRING([65, 98, 8364])", "Ab€"],
+    ["TO_BASE32(b'hello')", "NBSWY3DP"],
+    ["TO_BASE32(b'a')", "ME======"],
+    ["CAST(FROM_BASE32('ME======') AS STRING)", "a"],
+    ["SAFE.FROM_BASE32('1')", null],
+    ["SAFE_CONVERT_BYTES_TO_STRING(b'hello')", "hello"],
+    ["REGEXP_INSTR('abc123', r'[0-9]+')", "4"],
+    ["REGEXP_INSTR('abc', r'^c')", "0"],
+  ],
   arithmetic: [
     ["7 / 2", "3.5"],
     ["DIV(-7, 2)", "-3"],
@@ -27,6 +54,14 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     ["SAFE_ADD(9223372036854775807, 1)", null],
     ["-9223372036854775808", "-9223372036854775808"],
     ["ABS(NUMERIC '-1.5')", "1.5"],
+    ["ROUND(ASIN(1), 6)", "1.570796"],
+    ["ROUND(COTH(1.0), 6)", "1.313035"],
+    ["SAFE.ACOS(2)", null],
+    ["RANGE_BUCKET(20, [10, 20, 30])", "2"],
+    ["RANGE_BUCKET(5, ARRAY<INT64>[])", "0"],
+    ["FARM_FINGERPRINT(CONCAT('1', 'foo', 'true'))", "-1541654101129638711"],
+    ["FARM_FINGERPRINT(b'')", "-7286425919675154353"],
+    ["FARM_FINGERPRINT(CAST(NULL AS STRING))", null],
   ],
   "FLOAT64 comparison": [
     ["CAST('NaN' AS FLOAT64) = CAST('NaN' AS FLOAT64)", "false"],
@@ -166,6 +201,20 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     ["(SELECT COUNTIF(x > 1) FROM UNNEST([1, 2, 3]) AS x)", "2"],
     ["(SELECT COUNT(*) * 1.5 FROM UNNEST([1, 2]) AS x)", "3"],
     ["(SELECT APPROX_COUNT_DISTINCT(x) FROM UNNEST([1, 1, 2]) AS x)", "2"],
+    ["(SELECT MAX_BY(x, -x) FROM UNNEST([3, 1, 2]) AS x)", "1"],
+    ["(SELECT MIN_BY(x, x) FROM UNNEST([3, NULL, 2]) AS x)", "2"],
+    [
+      "(SELECT TO_JSON_STRING(APPROX_QUANTILES(x, 4)) FROM UNNEST([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) AS x)",
+      "[1,3,5,8,10]",
+    ],
+    [
+      "(SELECT TO_JSON_STRING(ARRAY_CONCAT_AGG(s.a ORDER BY s.k)) FROM UNNEST([STRUCT(2 AS k, [3] AS a), (1, [1, 2])]) AS s)",
+      "[1,2,3]",
+    ],
+    [
+      "(SELECT STRING_AGG(CAST(c AS STRING) || '/' || g ORDER BY c, g) FROM (SELECT COUNT(*) AS c, CAST(GROUPING(x) AS STRING) AS g FROM UNNEST([1, 1, 2]) AS x GROUP BY ROLLUP(x)))",
+      "1/0,2/0,3/1",
+    ],
     ["(SELECT LOGICAL_AND(x) FROM UNNEST([TRUE, FALSE]) AS x)", "false"],
   ],
 };

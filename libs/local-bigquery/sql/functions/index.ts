@@ -4,6 +4,7 @@ import { asList, at, type Node, only } from "../ast.ts";
 import type { Expr } from "../expr.ts";
 import { type Context, lower } from "../lower-expr.ts";
 import { call, type Signature } from "../signature.ts";
+import { INT64 } from "../types.ts";
 import { AGGREGATES, lowerAggregate } from "./aggregates.ts";
 import { ARRAY_FUNCTIONS } from "./arrays.ts";
 import { BYTES_FUNCTIONS } from "./bytes.ts";
@@ -39,7 +40,16 @@ export interface FunctionCall {
 }
 export type Special = (call: FunctionCall) => Expr;
 
+/** GROUPING(key): 1 in the rows that total over the key. It is named as GROUP BY names it. */
+const grouping: Special = ({ context, args, where }) => {
+  const [key, ...more] = args;
+  if (key === undefined || more.length > 0) throw invalidQuery(`GROUPING takes one argument${where}`);
+  const { from } = context.scope;
+  return { sql: `GROUPING(${lower(from ? { ...context, scope: from } : context, key).sql})`, type: INT64 };
+};
+
 const SPECIALS: Record<string, Special> = {
+  GROUPING: grouping,
   ...DATE_SPECIALS,
   ...JSON_SPECIALS,
   ...REGEXP_SPECIALS,

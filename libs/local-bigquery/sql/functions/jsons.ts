@@ -113,6 +113,34 @@ const toText =
     return { sql: toJson(expr.sql, expr.type), type };
   };
 
+/** One argument as JSON text: JSON itself, or what TO_JSON makes of it. */
+function jsonOf(found: FunctionCall, value: unknown): string {
+  const expr = lower(found.context, value);
+  return `COALESCE(${toJson(expr.sql, expr.type)}, 'null')`;
+}
+
+const array: Special = (found) => {
+  const items = found.args.map((arg) => jsonOf(found, arg));
+  return { sql: `bq_canonical_json(concat('[', ${items.join(", ',', ") || "''"}, ']'))`, type: JSON_TYPE };
+};
+
+/** JSON_SET and its like: (json, path, value) once; several pairs are one after the other. */
+function edit(duck: string, valued: boolean): Special {
+  return (found) => {
+    const { context, args, name, where } = found;
+    const target = lower(context, args[0]);
+    const step = valued ? 2 : 1;
+    if (target.type.kind !== "JSON" || args.length < 1 + step || (args.length - 1) % step !== 0)
+      throw notImplemented(`${name} with these arguments${where}`);
+    let sql = target.sql;
+    for (let i = 1; i < args.length; i += step) {
+      const path = pathArgument({ ...found, args: [args[0], args[i]] });
+      sql = `${duck}(${[sql, path, ...(valued ? [jsonOf(found, args[i + 1])] : [])].join(", ")})`;
+    }
+    return { sql, type: JSON_TYPE };
+  };
+}
+
 const compact = (context: Context, value: unknown): Expr => lower(context, value);
 
 export const JSON_SPECIALS: Record<string, Special> = {
@@ -125,6 +153,11 @@ export const JSON_SPECIALS: Record<string, Special> = {
   JSON_VALUE_ARRAY: valueArray,
   JSON_EXTRACT_STRING_ARRAY: valueArray,
   PARSE_JSON: parse,
+  JSON_ARRAY: array,
+  JSON_SET: edit("bq_json_set", true),
+  JSON_REMOVE: edit("bq_json_remove", false),
+  JSON_ARRAY_INSERT: edit("bq_json_insert", true),
+  JSON_ARRAY_APPEND: edit("bq_json_append", true),
   TO_JSON_STRING: toText(STRING),
   TO_JSON: (found) => {
     if (found.args.length !== 1) throw notImplemented(`TO_JSON with options${found.where}`);
@@ -147,6 +180,18 @@ export const JSON_FUNCTIONS: Record<string, Signature[]> = {
   INT64: strict("INT64", "BIGINT", "'BIGINT', 'UBIGINT'"),
   FLOAT64: strict("FLOAT64", "DOUBLE", "'BIGINT', 'UBIGINT', 'DOUBLE'"),
   BOOL: strict("BOOL", "BOOLEAN", "'BOOLEAN'"),
+  JSON_KEYS: [sig("JSON", "ARRAY<STRING>", (j) => `CAST(CAST(bq_json_keys(${j}) AS JSON) AS VARCHAR[])`)],
+  JSON_STRIP_NULLS: [sig("JSON", "JSON", (j) => `bq_json_strip_nulls(${j})`)],
+  LAX_BOOL: [
+    sig(
+      "JSON",
+      "BOOL",
+      (j) =>
+        `CASE json_type(${j}) WHEN 'BOOLEAN' THEN ${j} = 'true' WHEN 'VARCHAR'
+        THEN CASE lower(json_extract_string(${j}, '$')) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END
+        WHEN 'BIGINT' THEN CAST(${j} AS DOUBLE) <> 0 WHEN 'UBIGINT' THEN CAST(${j} AS DOUBLE) <> 0 WHEN 'DOUBLE' THEN CAST(${j} AS DOUBLE) <> 0 END`,
+    ),
+  ],
   JSON_TYPE: [
     sig(
       "JSON",

@@ -19,6 +19,21 @@ const real = (duck: string): Signature[] => [
   sig("FLOAT64", "FLOAT64", (x) => `bq.finite(${duck}(${x}), ${x}, 0)`),
 ];
 
+/** A function that is an error outside some arguments. */
+function within(name: string, fits: (x: string) => string, make: (x: string) => string): Signature[] {
+  const fault = (x: string): string =>
+    `bq.raise(concat('Floating point error in function: ${name}(', bq.float_text(${x}), ')'))`;
+  return [
+    sig(
+      "FLOAT64",
+      "FLOAT64",
+      (x) => `CASE WHEN isnan(${x}) THEN ${x} WHEN NOT (${fits(x)}) THEN ${fault(x)} ELSE ${make(x)} END`,
+    ),
+  ];
+}
+
+const nonZero = (x: string): string => `${x} <> 0`;
+
 const anyNull = (args: string[]): string => args.map((a) => `${a} IS NULL`).join(" OR ");
 
 /** GREATEST and LEAST are NULL if one argument is, NaN if one is. */
@@ -150,6 +165,45 @@ export const MATH_FUNCTIONS: Record<string, Signature[]> = {
   COSH: real("cosh"),
   TANH: real("tanh"),
   CBRT: real("cbrt"),
+  ASIN: within(
+    "ASIN",
+    (x) => `abs(${x}) <= 1`,
+    (x) => `asin(${x})`,
+  ),
+  ACOS: within(
+    "ACOS",
+    (x) => `abs(${x}) <= 1`,
+    (x) => `acos(${x})`,
+  ),
+  ASINH: real("asinh"),
+  ACOSH: within(
+    "ACOSH",
+    (x) => `${x} >= 1`,
+    (x) => `acosh(${x})`,
+  ),
+  ATANH: within(
+    "ATANH",
+    (x) => `abs(${x}) < 1`,
+    (x) => `atanh(${x})`,
+  ),
+  SEC: real("1 / cos"),
+  CSC: within("CSC", nonZero, (x) => `1 / sin(${x})`),
+  COT: within("COT", nonZero, (x) => `1 / tan(${x})`),
+  SECH: [sig("FLOAT64", "FLOAT64", (x) => `(1 / cosh(${x}))`)],
+  CSCH: within("CSCH", nonZero, (x) => `1 / sinh(${x})`),
+  COTH: within("COTH", nonZero, (x) => `1 / tanh(${x})`),
+  RANGE_BUCKET: [
+    sig(
+      "O, ARRAY<O>",
+      "INT64",
+      (x, bounds) =>
+        `CASE WHEN ${x} IS NOT NULL THEN CAST(len(list_filter(${bounds}, lambda b: b <= ${x})) AS BIGINT) END`,
+    ),
+  ],
+  FARM_FINGERPRINT: [
+    sig("STRING", "INT64", (s) => `bq_fingerprint(encode(${s}))`),
+    sig("BYTES", "INT64", (b) => `bq_fingerprint(${b})`),
+  ],
   ATAN2: [sig("FLOAT64, FLOAT64", "FLOAT64", (y, x) => `atan2(${y}, ${x})`)],
   BIT_COUNT: [sig("INT64", "INT64", (x) => `CAST(bit_count(${x}) AS BIGINT)`)],
   GREATEST: extreme("greatest"),

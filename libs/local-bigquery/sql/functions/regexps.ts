@@ -37,6 +37,17 @@ export const REGEXP_SPECIALS: Record<string, Special> = {
   REGEXP_CONTAINS: (found) => twoStrings(found, "BOOL", (s, p) => `regexp_matches(${s}, ${p})`),
   REGEXP_EXTRACT: (found) => twoStrings(found, "STRING", extract),
   REGEXP_SUBSTR: (found) => twoStrings(found, "STRING", extract),
+  REGEXP_INSTR: (found) => {
+    if (groups(found) > 0 || found.args.length !== 2)
+      throw notImplemented(`REGEXP_INSTR with a group, position or occurrence${found.where}`);
+    // The shortest text before a match ends where the first match begins.
+    return twoStrings(
+      found,
+      "INT64",
+      (s, p) =>
+        `CASE WHEN NOT regexp_matches(${s}, ${p}) THEN 0 ELSE CAST(length(regexp_extract(${s}, concat('\\A((?s:.*?))(?:', ${p}, ')'), 1)) + 1 AS BIGINT) END`,
+    );
+  },
   REGEXP_EXTRACT_ALL: (found) =>
     twoStrings(found, "ARRAY<STRING>", (s, p, group) => `regexp_extract_all(${s}, ${p}, ${group})`),
   REGEXP_REPLACE: ({ context, name, args, where }) =>

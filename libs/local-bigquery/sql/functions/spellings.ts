@@ -53,4 +53,10 @@ export const SPELLINGS: Record<string, Spelling> = {
   cosh: one("COSH"),
   tanh: one("TANH"),
   cbrt: one("CBRT"),
+  asin: one("ASIN"),
+  acos: one("ACOS"),
+  asinh: one("ASINH"),
+  acosh: one("ACOSH"),
+  atanh: one("ATANH"),
+  j_s_o_n_array: { name: "JSON_ARRAY", args: ["expressions"] },
 };

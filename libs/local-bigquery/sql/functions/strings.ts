@@ -2,6 +2,9 @@ import { type Signature, sig } from "../signature.ts";
 
 const space = "concat(' ', chr(9), chr(10), chr(11), chr(12), chr(13), chr(133), chr(160))";
 
+/** What INITCAP begins a word after, unless told otherwise. */
+const WORD_ENDS = `concat(${space}, '[](){}/|\\<>!?@"^#$&~_,.:;*%+-')`;
+
 function trimming(name: string): Signature[] {
   return [
     sig("STRING", "STRING", (s) => `${name}(${s}, ${space})`),
@@ -89,6 +92,18 @@ export const STRING_FUNCTIONS: Record<string, Signature[]> = {
       (s) =>
         `CASE WHEN ${s} = '' THEN [] ELSE list_transform(string_split(${s}, ''), lambda c: CAST(unicode(c) AS BIGINT)) END`,
     ),
+  ],
+  CODE_POINTS_TO_STRING: [
+    sig(
+      "ARRAY<INT64>",
+      "STRING",
+      (a) =>
+        `CASE WHEN list_count(${a}) = len(${a}) THEN array_to_string(list_transform(${a}, lambda c: chr(CAST(c AS INTEGER))), '') END`,
+    ),
+  ],
+  INITCAP: [
+    sig("STRING", "STRING", (s) => `bq_initcap(${s}, ${WORD_ENDS})`),
+    sig("STRING, STRING", "STRING", (s, delimiters) => `bq_initcap(${s}, ${delimiters})`),
   ],
   CHR: [sig("INT64", "STRING", (n) => `chr(CAST(${n} AS INTEGER))`)],
   TRANSLATE: [sig("STRING, STRING, STRING", "STRING", (s, a, b) => `translate(${s}, ${a}, ${b})`)],

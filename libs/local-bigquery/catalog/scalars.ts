@@ -1,0 +1,72 @@
+import {
+  BIGINT,
+  BLOB,
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  DuckDBScalarFunction,
+  type DuckDBType,
+  type DuckDBValue,
+  VARCHAR,
+} from "@duckdb/node-api";
+import { fromBase32, initcap, toBase32 } from "../sql/encodings.ts";
+import { farmFingerprint } from "../sql/fingerprint.ts";
+import { appendAll, insertAt, jsonKeys, removeAt, setAt, stripNulls } from "../sql/jsonedit.ts";
+import { canonicalJson } from "../sql/jsontext.ts";
+
+interface Scalar {
+  params: DuckDBType[];
+  result: DuckDBType;
+  /** Given the arguments, none of them NULL; null or undefined: NULL. */
+  make: (...args: DuckDBValue[]) => DuckDBValue | undefined;
+}
+
+const bytes = (value: DuckDBValue | undefined): Buffer =>
+  value instanceof DuckDBBlobValue ? Buffer.from(value.bytes) : Buffer.from(String(value));
+
+const text = (count: number, make: (...args: string[]) => string | undefined): Scalar => ({
+  params: Array.from({ length: count }, () => VARCHAR),
+  result: VARCHAR,
+  make: (...args) => make(...args.map(String)),
+});
+
+/** Functions in JavaScript, for what no DuckDB expression does. Those on JSON take and give canonical text. */
+const SCALARS: Record<string, Scalar> = {
+  bq_canonical_json: text(1, (json = "") => canonicalJson(json)),
+  bq_json_keys: text(1, (json = "") => jsonKeys(json)),
+  bq_json_strip_nulls: text(1, (json = "") => stripNulls(json)),
+  bq_json_set: text(3, (json = "", path = "", value = "") => setAt(json, path, value)),
+  bq_json_remove: text(2, (json = "", path = "") => removeAt(json, path)),
+  bq_json_insert: text(3, (json = "", path = "", value = "") => insertAt(json, path, value)),
+  bq_json_append: text(3, (json = "", path = "", value = "") => appendAll(json, path, value)),
+  bq_initcap: text(2, (value = "", delimiters = "") => initcap(value, delimiters)),
+  bq_to_base32: { params: [BLOB], result: VARCHAR, make: (b) => toBase32(bytes(b)) },
+  bq_from_base32: {
+    params: [VARCHAR],
+    result: BLOB,
+    make: (s) => {
+      const made = fromBase32(String(s));
+      return made && new DuckDBBlobValue(made);
+    },
+  },
+  bq_fingerprint: { params: [BLOB], result: BIGINT, make: (b) => farmFingerprint(bytes(b)) },
+};
+
+/** Makes the functions known to the database. */
+export function registerScalars(connection: DuckDBConnection): void {
+  for (const [name, { params, result, make }] of Object.entries(SCALARS)) {
+    const scalar = DuckDBScalarFunction.create({
+      name,
+      parameterTypes: params,
+      returnType: result,
+      mainFunction: (_info, input, output) => {
+        const columns = params.map((_, i) => input.getColumnVector(i));
+        for (let row = 0; row < input.rowCount; row++) {
+          const args = columns.map((column) => column.getItem(row));
+          output.setItem(row, args.some((arg) => arg === null) ? null : (make(...args) ?? null));
+        }
+        output.flush();
+      },
+    });
+    connection.registerScalarFunction(scalar);
+  }
+}
