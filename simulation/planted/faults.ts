@@ -19,7 +19,7 @@ export const PLANTED: readonly PlantedFault[] = [
     file: "libs/log/reader.ts",
     from: `if (epoch !== this.#claim) return "stale epoch";`,
     to: "",
-    within: 200,
+    within: 250,
   },
   {
     name: "claim-follows-any",
@@ -27,7 +27,7 @@ export const PLANTED: readonly PlantedFault[] = [
     file: "libs/log/reader.ts",
     from: "} else if (follows === this.#claim) {",
     to: "} else if (follows === follows) {",
-    within: 30,
+    within: 150,
   },
   {
     name: "claim-unguarded",
@@ -131,7 +131,7 @@ export const PLANTED: readonly PlantedFault[] = [
     file: "services/tenant-service/onboarding/clear.ts",
     from: 'tenant.onboarding?.key_id ?? ""}`;',
     to: "deps.random.uuid()}`;",
-    within: 100,
+    within: 250,
   },
   {
     name: "append-unrepeated",
