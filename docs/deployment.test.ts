@@ -1,190 +1,203 @@
-/** Dockerfile, docker-compose.yml and k8s/ agree with one another and with what the program reads. */
+/** Dockerfile and compose files agree with one another and with what the program reads. */
 import assert from "node:assert/strict";
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { readConfig } from "@convergence/runtime";
-import { configMarkdown } from "@convergence/runtime/config.ts";
-import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { codeSpans, rows } from "./markdown.ts";
+import {
+  assertVariables,
+  read,
+  root,
+  SERVICES,
+  type Stage,
+  stages,
+  version,
+  yaml,
+} from "./deployment-files.ts";
 
-const root = path.dirname(import.meta.dirname);
-const KNOWN = new Set(rows(configMarkdown(), "variable").flatMap(([name = ""]) => codeSpans(name)));
+const TARGETS = [...SERVICES, "local-bigquery", "embedded"];
+const built = stages();
 
-function read(file: string): string {
-  return readFileSync(path.join(root, file), "utf8");
+function target(name: string): Stage {
+  const found = built.get(name);
+  assert.ok(found, `the Dockerfile has no target ${name}`);
+  return found;
 }
 
-/** The one document of a YAML file; a key twice, or any other fault, fails. */
-function yaml(file: string): unknown {
-  const [document, more] = parseAllDocuments(read(file), { strict: true });
-  assert.ok(document !== undefined && more === undefined && "errors" in document, file);
-  assert.deepEqual([...document.errors, ...document.warnings], [], file);
-  return document.toJS();
-}
+const health = z.object({
+  test: z.tuple([z.literal("CMD"), z.string()]).rest(z.string()),
+  interval: z.string(),
+  retries: z.int(),
+});
+const service = z.strictObject({
+  build: z.strictObject({ context: z.literal("."), target: z.string() }).optional(),
+  image: z.string(),
+  environment: z.record(z.string(), z.string()).default({}),
+  ports: z.array(z.string()).default([]),
+  volumes: z.array(z.string()).default([]),
+  depends_on: z.record(z.string(), z.object({ condition: z.literal("service_healthy") })).default({}),
+  healthcheck: health.optional(),
+  scale: z.int().default(1),
+  read_only: z.boolean().default(false),
+  tmpfs: z.tuple([z.literal("/tmp")]).optional(),
+  cap_drop: z.tuple([z.literal("ALL")]),
+  security_opt: z.tuple([z.literal("no-new-privileges:true")]),
+  stop_grace_period: z.string(),
+  restart: z.literal("unless-stopped"),
+});
+type Service = z.output<typeof service>;
 
-const manifest = z
-  .object({ version: z.string(), dependencies: z.object({ node: z.string() }) })
-  .parse(JSON.parse(read("package.json")));
-const image = `convergence:${manifest.version}`;
-const dockerfile = read("Dockerfile");
-
-/** The variables that the image sets. */
-const imageEnv = Object.fromEntries(
-  [...dockerfile.matchAll(/^(?:ENV | {4})([A-Z_]+)=(\S+)/gm)].map(([, name = "", value = ""]) => [
-    name,
-    value,
-  ]),
+const composed = z.object({
+  services: z.record(z.string(), service),
+  volumes: z.record(z.string(), z.null()),
+});
+const FILES = ["docker-compose.yml", "docker-compose.embedded.yml"] as const;
+const compose = {
+  platform: composed.parse(yaml(FILES[0])),
+  embedded: composed.parse(yaml(FILES[1])),
+};
+/** Every service of both files that is built here. */
+const own = Object.values(compose).flatMap(({ services }) =>
+  Object.entries(services).flatMap(([name, found]) =>
+    found.build === undefined ? [] : [{ name, found, stage: target(found.build.target) }],
+  ),
 );
 
-const compose = z
-  .object({
-    services: z.object({
-      convergence: z.object({
-        image: z.literal(image),
-        environment: z.record(z.string(), z.string()),
-        ports: z.array(z.string()),
-        volumes: z.array(z.string()),
-      }),
-    }),
-    volumes: z.object({ data: z.null() }),
-  })
-  .parse(yaml("docker-compose.yml")).services.convergence;
+/** A composed service's variables, `${NAME:-default}` by its default. */
+function environment({ environment: set }: Service): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(set).map(([name, value]) => [name, value.replace(/^\$\{\w+:-(.+)\}$/, "$1")]),
+  );
+}
 
-const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.literal("http") }) });
-const labels = z.object({ "app.kubernetes.io/name": z.literal("convergence") });
-const container = z.object({
-  image: z.literal(image),
-  env: z.array(
-    z.object({
-      name: z.string(),
-      value: z.string().optional(),
-      valueFrom: z.object({ secretKeyRef: z.object({ name: z.string(), key: z.string() }) }).optional(),
-    }),
-  ),
-  ports: z.array(z.object({ name: z.string(), containerPort: z.int() })),
-  startupProbe: probe,
-  livenessProbe: probe,
-  readinessProbe: probe,
-  securityContext: z.object({
-    allowPrivilegeEscalation: z.literal(false),
-    readOnlyRootFilesystem: z.literal(true),
-    capabilities: z.object({ drop: z.tuple([z.literal("ALL")]) }),
-  }),
-  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+test("every target runs as node on the project's Node, with settings that the program takes", () => {
+  const { dependencies } = z
+    .object({ dependencies: z.object({ node: z.string() }) })
+    .parse(JSON.parse(read("package.json")));
+  const base = `node:${dependencies.node.split(".")[0]}-bookworm-slim`;
+  const foreign = [...read("Dockerfile").matchAll(/^FROM (\S+) /gm)].filter(
+    ([, from = ""]) => from !== base && !built.has(from),
+  );
+  assert.deepEqual(foreign, []);
+  for (const name of TARGETS) {
+    const { env, user, exposed } = target(name);
+    const { NODE_ENV, ...settings } = env;
+    assert.equal(NODE_ENV, "production", name);
+    assert.equal(user, "node", name);
+    assertVariables(Object.keys(settings), name);
+    readConfig(settings);
+    const ports = Object.entries(settings).filter(([variable]) => /(^|_)PORT$/.test(variable));
+    assert.deepEqual([...exposed].sort(), ports.map(([, port]) => Number(port)).sort(), name);
+  }
 });
-const statefulSet = z
-  .object({
-    kind: z.literal("StatefulSet"),
-    spec: z.object({
-      serviceName: z.string(),
-      replicas: z.literal(1),
-      selector: z.object({ matchLabels: labels }),
-      template: z.object({
-        metadata: z.object({ labels }),
-        spec: z.object({
-          securityContext: z.object({ runAsNonRoot: z.literal(true), runAsUser: z.literal(1000) }),
-          containers: z.tuple([container]),
-          volumes: z.array(z.object({ name: z.string() })),
-        }),
-      }),
-      volumeClaimTemplates: z.array(z.object({ metadata: z.object({ name: z.string() }) })),
-    }),
-  })
-  .parse(yaml("k8s/base/statefulset.yaml")).spec;
-const [pod] = statefulSet.template.spec.containers;
 
-test("the image has the Node that the project runs on, every workspace, and settings that the program takes", () => {
-  assert.match(dockerfile, new RegExp(`^FROM node:${manifest.dependencies.node.split(".")[0]}-slim$`, "m"));
-  const copied = [...dockerfile.matchAll(/^COPY (\S+\/package\.json) /gm)].map(([, file = ""]) => file);
+test("the image has every workspace's packages", () => {
+  const copied = [...read("Dockerfile").matchAll(/^COPY (\S+\/package\.json) /gm)].map(
+    ([, file = ""]) => file,
+  );
   assert.deepEqual(copied.sort(), globSync("{libs,services}/*/package.json", { cwd: root }).sort());
-  const { NODE_ENV, ...settings } = imageEnv;
-  assert.equal(NODE_ENV, "production");
-  assert.deepEqual(
-    Object.keys(settings).filter((name) => !KNOWN.has(name)),
-    [],
-  );
-  const config = readConfig(settings);
-  assert.match(dockerfile, new RegExp(`^EXPOSE ${config.PORT} ${config.LOCAL_BIGQUERY_PORT}$`, "m"));
-  assert.match(config.CONVERGENCE_DATA_DIR, /^\/data\//);
-  assert.match(dockerfile, /^USER node$/m);
 });
 
-test("compose sets variables that the program takes, and publishes to this machine alone", () => {
-  assert.deepEqual(
-    Object.keys(compose.environment).filter((name) => !KNOWN.has(name)),
-    [],
-  );
-  const key = /^\$\{ADMIN_API_KEY:-(.+)\}$/.exec(compose.environment.ADMIN_API_KEY ?? "")?.[1];
-  const config = readConfig({ ...imageEnv, ADMIN_API_KEY: key });
-  assert.ok(read("docs/OPERATIONS.md").includes(`X-Admin-Key: ${key}`), "the development key is documented");
-  assert.deepEqual(
-    compose.ports,
-    [config.PORT, config.LOCAL_BIGQUERY_PORT].map((port) => `127.0.0.1:${port}:${port}`),
-  );
-  assert.deepEqual(compose.volumes, ["data:/data"]);
-});
-
-test("the StatefulSet gives the program variables that it takes, its secret, and a volume", () => {
-  assert.deepEqual(
-    pod.env.map(({ name }) => name).filter((name) => !KNOWN.has(name)),
-    [],
-  );
-  const secret = pod.env.find(({ name }) => name === "ADMIN_API_KEY")?.valueFrom?.secretKeyRef;
-  assert.deepEqual(secret, { name: "convergence-admin", key: "ADMIN_API_KEY" });
+test("every target starts what is there, keeps its data in /data, and asks its own port how it is", () => {
+  for (const name of TARGETS) {
+    const { command, env, volumes, healthcheck = "", exposed } = target(name);
+    const [node, entry = "", argument] = command;
+    assert.equal(node, "node");
+    assert.ok(existsSync(path.join(root, entry)), `${name}: ${entry}`);
+    const isService = SERVICES.some((known) => known === name);
+    assert.equal(argument, isService ? name : undefined);
+    for (const variable of ["CONVERGENCE_DATA_DIR", "LOCAL_BIGQUERY_DATA_DIR"])
+      assert.match(env[variable] ?? "/data/", /^\/data\//);
+    assert.deepEqual(volumes, name === "pipeline-service" || name === "step-runner" ? [] : ["/data"], name);
+    const asked = /process\.env\.(\w*PORT)/.exec(healthcheck)?.[1] ?? "";
+    assert.ok(exposed.includes(Number(env[asked])), `${name}: ${asked}`);
+    assert.ok(/\/health\/ready`|\/bigquery\/v2\/projects`/.test(healthcheck), name);
+  }
   assert.match(
-    read("k8s/README.md"),
-    /create secret generic convergence-admin --from-literal=ADMIN_API_KEY=/,
+    read("cli/service.ts"),
+    new RegExp(`SERVICES = ${JSON.stringify(SERVICES).replaceAll(",", ", ").replace(/[[\]]/g, "\\$&")}`),
   );
-  readConfig({
-    ...imageEnv,
-    ...Object.fromEntries(pod.env.map(({ name, value }) => [name, value])),
-    ADMIN_API_KEY: "x".repeat(16),
-  });
-  const volumes = [
-    ...statefulSet.volumeClaimTemplates.map(({ metadata }) => metadata),
-    ...statefulSet.template.spec.volumes,
-  ];
-  for (const { name } of pod.volumeMounts)
-    assert.ok(
-      volumes.some((volume) => volume.name === name),
+  assert.match(read("libs/runtime/operator-server.ts"), /case "\/health\/ready"/);
+  assert.match(read("services/gateway/http/health.ts"), /app\.get\("\/health\/ready"/);
+  assert.match(read("libs/local-bigquery/rest/server.ts"), /\["GET", "\/projects",/);
+});
+
+test("compose builds every target once, read-only, under this version", () => {
+  assert.deepEqual(own.map(({ found }) => found.build?.target).sort(), [...TARGETS].sort());
+  for (const { name, found } of own) {
+    assert.equal(found.image, `convergence-${found.build?.target}:${version}`, name);
+    assert.ok(found.read_only && found.tmpfs !== undefined, name);
+    assert.ok(Number.parseInt(found.stop_grace_period, 10) > 10, `${name}: it stops within 10 s`);
+  }
+  assert.equal(compose.platform.services["step-runner"]?.scale, 2);
+});
+
+test("compose sets variables that the program takes, and what each service needs", () => {
+  for (const { name, found, stage } of own) {
+    assertVariables(Object.keys(found.environment), name);
+    const config = readConfig({ ...stage.env, ...environment(found) });
+    const kafka = SERVICES.some((known) => known === name);
+    assert.equal(config.KAFKA_BROKERS !== undefined, kafka, name);
+    assert.equal(
+      config.BIGQUERY_ENDPOINT !== undefined,
+      name === "tenant-service" || name === "step-runner",
       name,
     );
-  assert.ok(pod.volumeMounts.some(({ mountPath }) => mountPath === "/data"));
-});
-
-test("probes ask what the gateway answers, on its port", () => {
-  const routes = read("services/gateway/http/health.ts");
-  for (const { httpGet } of [pod.startupProbe, pod.livenessProbe, pod.readinessProbe]) {
-    assert.ok(routes.includes(`app.get("${httpGet.path}"`), httpGet.path);
+    assert.equal(config.ADMIN_API_KEY !== undefined, name === "gateway" || name === "convergence", name);
+    if (config.ADMIN_API_KEY !== undefined)
+      assert.ok(read("docs/OPERATIONS.md").includes(`X-Admin-Key: ${config.ADMIN_API_KEY}`));
   }
-  assert.equal(pod.livenessProbe.httpGet.path, "/health/live");
-  assert.equal(pod.readinessProbe.httpGet.path, "/health/ready");
-  assert.deepEqual(pod.ports, [{ name: "http", containerPort: Number(imageEnv.PORT) }]);
 });
 
-test("Kustomize's resources are there; Service and NetworkPolicy are about the pod's gateway port alone", () => {
-  const { resources } = z
-    .object({ resources: z.array(z.string()) })
-    .parse(yaml("k8s/base/kustomization.yaml"));
-  const files = globSync("k8s/base/*.yaml", { cwd: root }).map((file) => path.basename(file));
-  assert.deepEqual([...resources, "kustomization.yaml"].sort(), files.sort());
-  const service = z
-    .object({
-      metadata: z.object({ name: z.string() }),
-      spec: z.object({
-        selector: labels,
-        ports: z.tuple([z.object({ port: z.literal(Number(imageEnv.PORT)), targetPort: z.literal("http") })]),
-      }),
-    })
-    .parse(yaml("k8s/base/service.yaml"));
-  assert.equal(service.metadata.name, statefulSet.serviceName);
-  z.object({
-    spec: z.object({
-      podSelector: z.object({ matchLabels: labels }),
-      policyTypes: z.tuple([z.literal("Ingress")]),
-      ingress: z.tuple([z.object({ ports: z.tuple([z.object({ port: z.literal("http") })]) })]),
-    }),
-  }).parse(yaml("k8s/base/networkpolicy.yaml"));
+test("what a service is told to reach is a service of the same file, on a port of it, and waited for", () => {
+  const { services } = compose.platform;
+  for (const { name, found } of own) {
+    const { KAFKA_BROKERS = "", BIGQUERY_ENDPOINT = "" } = environment(found);
+    const reached = [KAFKA_BROKERS, BIGQUERY_ENDPOINT.replace("http://", "")].filter((at) => at !== "");
+    assert.deepEqual(
+      reached.map((at) => at.split(":")[0]).sort(),
+      Object.keys(found.depends_on).sort(),
+      name,
+    );
+    if (KAFKA_BROKERS !== "")
+      assert.equal(services.kafka?.environment.KAFKA_ADVERTISED_LISTENERS, `PLAINTEXT://${KAFKA_BROKERS}`);
+    if (BIGQUERY_ENDPOINT !== "") {
+      const { env } = target("local-bigquery");
+      const host = services["local-bigquery"]?.environment.HOST;
+      assert.equal(BIGQUERY_ENDPOINT, `http://${host}:${env.LOCAL_BIGQUERY_PORT}`);
+    }
+  }
+  for (const [name, { depends_on }] of Object.entries(services))
+    for (const needed of Object.keys(depends_on)) {
+      const there = services[needed];
+      assert.ok(
+        there?.healthcheck !== undefined || there?.build !== undefined,
+        `${name} waits for ${needed}`,
+      );
+    }
+});
+
+test("ports are published to this machine alone, each once; volumes are declared, and files that are mounted there", () => {
+  for (const { services, volumes } of Object.values(compose)) {
+    const published = Object.values(services).flatMap(({ ports }) => ports);
+    for (const port of published) assert.match(port, /^127\.0\.0\.1:(\d+):\1$/);
+    assert.equal(new Set(published).size, published.length);
+    const sources = Object.values(services).flatMap((found) =>
+      found.volumes.map((volume) => volume.split(":")[0] ?? ""),
+    );
+    const [files, named] = [true, false].map((isFile) =>
+      sources.filter((source) => source.startsWith("./") === isFile),
+    );
+    assert.deepEqual(named?.sort(), Object.keys(volumes).sort());
+    for (const file of files ?? []) assert.ok(existsSync(path.join(root, file)), file);
+  }
+  for (const { name, found, stage } of own) {
+    for (const port of found.ports) assert.ok(stage.exposed.includes(Number(port.split(":").at(-1))), name);
+    assert.deepEqual(
+      found.volumes.map((volume) => volume.split(":")[1]),
+      stage.volumes,
+      name,
+    );
+  }
 });
