@@ -25,6 +25,8 @@ const SERVICES = [
 ];
 /** Containers to scrape: one of each service, two step-runners. */
 const TARGETS = ["gateway", "pipeline-service", "step-runner", "step-runner", "tenant-service"];
+/** Submitted at once before something is stopped; a page of runs holds 200 at most. */
+const RUNS = 80;
 const READY_MS = 180_000;
 
 /** Compose as a plugin of docker, else the older program. */
@@ -51,14 +53,25 @@ async function up(): Promise<void> {
   );
 }
 
-async function complete(client: TenantClient, runs: number): Promise<void> {
+async function submit(client: TenantClient, runs: number): Promise<unknown[]> {
+  const answers = await Promise.all(Array.from({ length: runs }, () => client.run("gcp/example/noop")));
+  return answers.map(({ status, body }) => {
+    assert.equal(status, 200, JSON.stringify(body));
+    return body.pipeline_logging_id;
+  });
+}
+
+async function complete(client: TenantClient, ids: unknown[]): Promise<void> {
   const begun = Date.now();
-  const accepted = await Promise.all(Array.from({ length: runs }, () => client.run("gcp/example/noop", {})));
-  for (const { body } of accepted) {
-    const over = await client.finished(body.pipeline_logging_id);
-    assert.equal(over.body.status, "COMPLETE", JSON.stringify(over.body));
+  for (const id of ids) {
+    const { body } = await eventually(
+      () => client.finished(id),
+      ({ body: run }) => run.status !== "PENDING" && run.status !== "RUNNING",
+      60_000,
+    );
+    assert.equal(body.status, "COMPLETE", JSON.stringify(body));
   }
-  console.log(`${runs} runs COMPLETE in ${Date.now() - begun} ms`);
+  console.log(`${ids.length} runs COMPLETE, waited for ${Date.now() - begun} ms`);
 }
 
 const targets = z.object({
@@ -84,16 +97,23 @@ try {
   await up();
   const key = await onboard(GATEWAY, TENANT, { "X-Admin-Key": ADMIN_API_KEY });
   const client = tenantClient(GATEWAY, TENANT, key);
-  await complete(client, 20);
+  const ids = await submit(client, 20);
+  await complete(client, ids);
   await allScraped();
-  compose("up", "-d", "--scale", "step-runner=1", ...SERVICES);
-  await complete(client, 20);
+  // One step-runner goes, with steps in flight; then all go, with runs that nobody has waited for.
+  ids.push(...(await submit(client, RUNS)));
+  compose("up", "-d", "--no-build", "--scale", "step-runner=1", ...SERVICES);
+  await complete(client, ids);
+  ids.push(...(await submit(client, RUNS)));
   compose("stop");
   await up();
-  await complete(client, 20);
+  await complete(client, ids);
   const { body } = await client.get("/api/v1/pipelines/runs?limit=200");
   const listed = z.array(z.object({ status: z.string() })).parse(body.runs);
-  assert.ok(listed.length >= 60 && listed.every(({ status }) => status === "COMPLETE"), "runs were lost");
+  assert.ok(
+    listed.length >= ids.length && listed.every(({ status }) => status === "COMPLETE"),
+    "runs were lost",
+  );
   console.log("docker-compose.yml works");
 } finally {
   compose("down", "--volumes", "--timeout", "15");
