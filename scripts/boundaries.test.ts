@@ -15,7 +15,7 @@ const PURE: Record<string, string[]> = {
 
 /** Tests and what serves them alone may import what they like. */
 function isProduct(file: string): boolean {
-  return !/(\.test|test-kit|contract-suite)\.ts$|\/(testing|contract)\//.test(file);
+  return !/(\.test|test-kit|contract-suite)\.ts$|\/(testing|contract|corpus)\//.test(file);
 }
 
 interface Import {

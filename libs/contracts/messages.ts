@@ -520,7 +520,8 @@ export interface KeyState {
   delivered: boolean;
   /** The command that waits for it. */
   request: PendingReply | null;
-  revocation: PendingReply | null;
+  /** The commands that asked for its revocation and wait for the announcement. */
+  revocations: PendingReply[];
 }
 
 /** Open runs, and what the force flags name, are gone. */

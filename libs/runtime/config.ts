@@ -100,9 +100,9 @@ const variables = {
   KEY_RING_FILE: path(
     "For services as processes of their own: the local key ring's file, made at the first use. Unset: keys.json in the data folder.",
   ).optional(),
-  OPERATOR_PORT: port(
-    "For tenant-service, pipeline-service and step-runner as processes of their own: where /health and /metrics are.",
-  ).prefault("9100"),
+  OPERATOR_PORT: port("For services as processes of their own: where /health and /metrics are.").prefault(
+    "9100",
+  ),
   KAFKA_BROKERS: text(/^[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*$/, {
     description: "For services as processes of their own: the Kafka brokers to begin with.",
     unit: "host:port, with commas",

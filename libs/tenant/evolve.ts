@@ -4,6 +4,7 @@ import type {
   KeyState,
   OnboardingAccepted,
   OnboardingState,
+  PendingReply,
 } from "@convergence/contracts";
 import { MAX_KEYS, pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
 
@@ -43,7 +44,7 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
         ...key,
         phase: key.phase === "DEAD" ? "DEAD" : "REVOKED",
         revoked_at: key.revoked_at ?? event.meta.at,
-        revocation: revocation(event),
+        revocations: key.phase === "DEAD" ? key.revocations : waiting(key, event),
       }));
     case "KeyRevocationAnnounced":
       return forgetDead(
@@ -138,7 +139,7 @@ function newKey(key: Pick<KeyState, "key_id" | "scopes" | "expires_at"> & { at: 
     revoked_at: null,
     delivered: false,
     request: null,
-    revocation: null,
+    revocations: [],
   };
 }
 
@@ -155,12 +156,10 @@ function activated(tenant: Tenant, keyId: string): Tenant {
   return ofOnboarding ? onboarding(active, () => ({ phase: "VALIDATE" })) : active;
 }
 
-function revocation(event: Extract<TenantEvent, { type: "KeyRevoked" }>): KeyState["revocation"] {
-  if (event.command_id === null || event.reply_to === null) return null;
-  return {
-    command_id: event.command_id,
-    reply_to: event.reply_to,
-    idempotency: null,
-    requested_at: event.meta.at,
-  };
+/** Who waits for a revocation, with the one who asks for it now; the oldest give way. */
+function waiting(key: KeyState, event: Extract<TenantEvent, { type: "KeyRevoked" }>): PendingReply[] {
+  const { command_id, reply_to } = event;
+  if (command_id === null || reply_to === null) return key.revocations;
+  const asked = { command_id, reply_to, idempotency: null, requested_at: event.meta.at };
+  return [...key.revocations.slice(1 - MAX_KEYS), asked];
 }

@@ -197,3 +197,20 @@ export class WarehouseError extends Error {
     this.unknown = kind.unknown ?? false;
   }
 }
+
+/** Reasons of BigQuery's error table that pass by themselves. */
+const TRANSIENT_REASONS = new Set([
+  "backendError",
+  "internalError",
+  "jobBackendError",
+  "jobInternalError",
+  "jobRateLimitExceeded",
+  "rateLimitExceeded",
+  "tableUnavailable",
+  "userRateLimitExceeded",
+]);
+
+/** True for a reason that another try may not meet. */
+export function isTransient(reason: string): boolean {
+  return TRANSIENT_REASONS.has(reason);
+}

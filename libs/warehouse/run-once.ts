@@ -1,4 +1,4 @@
-import { type JobInfo, type Warehouse, WarehouseError } from "./port.ts";
+import { isTransient, type JobInfo, type Warehouse, WarehouseError } from "./port.ts";
 
 /** How long one look at a running job takes, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -22,7 +22,9 @@ export async function runOnce(
     if ((await submit(jobId)) === "started") started += 1;
     const job = await finished(warehouse, jobId);
     if (job.error === null) return job;
-    if (started === MAX_STARTED) throw new WarehouseError(job.error.reason, job.error.message);
+    if (started < MAX_STARTED) continue;
+    const { reason, message } = job.error;
+    throw new WarehouseError(reason, message, { transient: isTransient(reason) });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { KeyRevoked, PendingReply } from "@convergence/contracts";
 import { sleep } from "@convergence/runtime/clock.ts";
 import {
   type Act,
@@ -80,19 +81,26 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
         this.#answer(lane, () => replyIssued(this.#deps, tenant, event.key_id));
         break;
       case "KeyRevoked":
+        this.#answerRevokedAgain(lane, tenant, event);
+        break;
       case "KeyRevocationAnnounced":
-        this.#answerRevoked(lane, tenant, event.key_id);
+        for (const asked of keyOf(tenant, event.key_id)?.revocations ?? []) this.#answerRevoked(lane, asked);
         break;
       default:
         break;
     }
   }
 
-  /** A revocation is answered once it is announced; a repeated one at once. */
-  #answerRevoked(lane: TenantLane, tenant: Tenant, keyId: string): void {
-    const key = keyOf(tenant, keyId);
-    if (key?.phase !== "DEAD" || key.revocation === null) return;
-    const { command_id, reply_to } = key.revocation;
+  /** A revocation that was announced before is answered at once. */
+  #answerRevokedAgain(lane: TenantLane, tenant: Tenant, { key_id, command_id, reply_to }: KeyRevoked): void {
+    if (keyOf(tenant, key_id)?.phase !== "DEAD" || command_id === null || reply_to === null) return;
+    this.#answerRevoked(lane, { command_id, reply_to });
+  }
+
+  #answerRevoked(
+    lane: TenantLane,
+    { command_id, reply_to }: Pick<PendingReply, "command_id" | "reply_to">,
+  ): void {
     this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status: 204 }));
   }
 

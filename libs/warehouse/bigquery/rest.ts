@@ -1,6 +1,6 @@
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { BigQuery } from "@google-cloud/bigquery";
-import { WarehouseError } from "../port.ts";
+import { isTransient, WarehouseError } from "../port.ts";
 
 /** One call of BigQuery's REST interface, below projects/<project>. */
 export interface Call {
@@ -70,18 +70,6 @@ export async function callOrNull<T extends object>(
   }
 }
 
-/** Reasons of BigQuery's documented errors that pass by themselves. */
-const TRANSIENT = new Set([
-  "backendError",
-  "internalError",
-  "jobBackendError",
-  "jobInternalError",
-  "jobRateLimitExceeded",
-  "rateLimitExceeded",
-  "tableUnavailable",
-  "userRateLimitExceeded",
-]);
-
 /** What the reason is called where the answer names none (a proxy's answer). */
 const REASON_BY_STATUS = new Map([
   [400, "invalid"],
@@ -125,7 +113,7 @@ function connectionBroke(why: string, reads: boolean): WarehouseError {
 function httpError(status: number, named: string | null, message: string, reads: boolean): WarehouseError {
   const reason = named ?? REASON_BY_STATUS.get(status) ?? (status >= 500 ? "backendError" : "invalid");
   return new WarehouseError(reason, message, {
-    transient: status >= 500 || status === 429 || status === 408 || TRANSIENT.has(reason),
+    transient: status >= 500 || status === 429 || status === 408 || isTransient(reason),
     unknown: !reads && (status >= 500 || status === 408),
   });
 }

@@ -35,7 +35,7 @@ function keyState(keyId: string, more: Partial<KeyState> = {}): KeyState {
     revoked_at: null,
     delivered: false,
     request: null,
-    revocation: null,
+    revocations: [],
     ...more,
   };
 }

@@ -1,10 +1,7 @@
 import { checkDryRun, checkIsolation } from "@convergence/pipeline/isolation/index.ts";
-import type { JobInfo, QueryJob } from "@convergence/warehouse/port.ts";
+import { isTransient, type JobInfo, type QueryJob } from "@convergence/warehouse/port.ts";
 import { finished } from "@convergence/warehouse/run-once.ts";
 import { type StepContext, StepFailed, type StepType } from "./step-type.ts";
-
-/** A job's failures that another try may not meet: BigQuery's error table names them as transient. */
-const TRANSIENT_REASONS = new Set(["backendError", "internalError", "rateLimitExceeded", "jobBackendError"]);
 
 /**
  * Runs a query, its result into a table where the step names one. The job's id is made of run, step and try: a
@@ -56,5 +53,5 @@ async function checkTables(job: QueryJob, { warehouse }: StepContext): Promise<v
 }
 
 function jobFailed({ reason, message }: NonNullable<JobInfo["error"]>): StepFailed {
-  return new StepFailed(`${reason}: ${message}`, TRANSIENT_REASONS.has(reason));
+  return new StepFailed(`${reason}: ${message}`, isTransient(reason));
 }
