@@ -1,6 +1,7 @@
 import type { Broker, Cluster } from "kafkajs";
 import { connect } from "./client.ts";
 import { errorType } from "./errors.ts";
+import { Lease } from "./lease.ts";
 
 /** A member of a classic consumer group as the leader is told of it. */
 export interface JoinedMember {
@@ -62,14 +63,13 @@ const MOVED = new Set(["NOT_COORDINATOR_FOR_GROUP", "GROUP_COORDINATOR_NOT_AVAIL
 /** The way to the broker that coordinates a group. */
 export class Coordinator {
   readonly groupId: string;
-  readonly #cluster: Cluster;
+  readonly #lease: Lease;
   readonly #topics: readonly string[];
   #broker: (Broker & GroupBroker) | undefined;
-  #closed = false;
 
   /** `topics` are what the group reads, by their names on the brokers. */
   constructor(cluster: Cluster, groupId: string, topics: readonly string[]) {
-    this.#cluster = cluster;
+    this.#lease = new Lease(cluster);
     this.#topics = topics;
     this.groupId = groupId;
   }
@@ -77,26 +77,22 @@ export class Coordinator {
   /** Asks the coordinator, who is looked for again after it failed. Errors are kafkajs'. */
   async ask<T>(request: (broker: GroupBroker) => Promise<T>): Promise<T> {
     try {
-      return await request(await this.#find());
+      return await this.#lease.use(async (cluster) => request(await this.#find(cluster)));
     } catch (error) {
       const type = errorType(error);
       if (type === undefined || MOVED.has(type)) this.#broker = undefined;
       throw error;
-    } finally {
-      // It may have connected after it was closed.
-      if (this.#closed) this.close();
     }
   }
 
   close(): void {
-    this.#closed = true;
-    void this.#cluster.disconnect().catch(() => {});
+    this.#lease.close();
   }
 
-  async #find(): Promise<Broker & GroupBroker> {
+  async #find(cluster: Cluster): Promise<Broker & GroupBroker> {
     if (this.#broker?.isConnected()) return this.#broker;
-    await connect(this.#cluster, this.#topics, true);
-    const broker = await this.#cluster.findGroupCoordinator({ groupId: this.groupId });
+    await connect(cluster, this.#topics, true);
+    const broker = await cluster.findGroupCoordinator({ groupId: this.groupId });
     if (!isGroupBroker(broker)) throw new Error("kafkajs' Broker is not what version 2.2.4 has");
     this.#broker = broker;
     return broker;

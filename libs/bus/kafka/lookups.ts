@@ -4,6 +4,7 @@ import type { Ends, Offset, Partition } from "../port.ts";
 import { connect, openCluster } from "./client.ts";
 import { fetchOnce, type StoredRecord } from "./fetch.ts";
 import kafkajs from "./kafkajs.ts";
+import { Lease } from "./lease.ts";
 import { partitionsOf, type Topic } from "./topics.ts";
 
 /** Kafka's names for the first stored offset and the next one to be written, as timestamps of ListOffsets. */
@@ -13,6 +14,7 @@ const LATEST = -1;
 /** Questions about topics, asked of the brokers now. Errors are kafkajs'. */
 export class Lookups {
   readonly #cluster: Cluster;
+  readonly #lease: Lease;
   readonly #config: KafkaConfig;
   #clusterId: string | undefined;
   /** What is known of the leaders may be wrong. */
@@ -21,16 +23,17 @@ export class Lookups {
   constructor(config: KafkaConfig) {
     this.#config = config;
     this.#cluster = openCluster(config);
+    this.#lease = new Lease(this.#cluster);
   }
 
   close(): void {
-    void this.#cluster.disconnect().catch(() => {});
+    this.#lease.close();
   }
 
   /** Low and end of all partitions of these topics, by the topics' own names. */
   async ends(topics: readonly Topic[]): Promise<Map<string, Ends>> {
     try {
-      return await this.#ends(topics);
+      return await this.#lease.use(() => this.#ends(topics));
     } catch (error) {
       this.#stale = true;
       throw error;
@@ -54,7 +57,11 @@ export class Lookups {
   }
 
   /** A fingerprint of the last record stored before `at`: see Bus.mark. */
-  async mark(topic: Topic, partition: Partition, at: Offset): Promise<string | null> {
+  mark(topic: Topic, partition: Partition, at: Offset): Promise<string | null> {
+    return this.#lease.use(() => this.#mark(topic, partition, at));
+  }
+
+  async #mark(topic: Topic, partition: Partition, at: Offset): Promise<string | null> {
     const bounds = (await this.ends([topic])).get(topic.spec.name)?.get(partition);
     const { low = 0, end = 0 } = bounds ?? {};
     const before = Math.min(at, end);

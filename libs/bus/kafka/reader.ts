@@ -6,6 +6,7 @@ import { connect } from "./client.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import { errorType, isPassing } from "./errors.ts";
 import { fetchOnce } from "./fetch.ts";
+import { Lease } from "./lease.ts";
 import type { Lookups } from "./lookups.ts";
 import { Outage } from "./reach.ts";
 import type { Topic } from "./topics.ts";
@@ -30,7 +31,7 @@ export interface ReaderContext {
 
 /** A way to the brokers: one fetch at a time to each. */
 interface Line {
-  cluster: Cluster;
+  lease: Lease;
   /** By broker, when the fetch that waits there will end at the latest. */
   flying: Map<string, number>;
 }
@@ -67,7 +68,7 @@ export class Reader {
     this.#context = context;
     this.#onFailure = onFailure;
     this.#afterTurn = afterTurn;
-    const line = (): Line => ({ cluster: context.openCluster(name), flying: new Map() });
+    const line = (): Line => ({ lease: new Lease(context.openCluster(name)), flying: new Map() });
     this.#lines = [line(), line()];
     this.#outage = new Outage(context.clock, {
       away: (why) => context.log.warn({ reader: name, why }, "reading from Kafka fails: trying on"),
@@ -104,7 +105,7 @@ export class Reader {
     this.#closed = true;
     for (const cursor of this.#cursors) cursor.close();
     this.#cursors.clear();
-    for (const { cluster } of this.#lines) void cluster.disconnect().catch(() => {});
+    for (const { lease } of this.#lines) lease.close();
   }
 
   #turn(): void {
@@ -167,7 +168,7 @@ export class Reader {
       const { stored } = cursor.topic;
       if (!this.#known.has(stored)) return undefined;
       const [leader] = Object.keys(
-        this.#lines[0].cluster.findLeaderForPartitions(stored, [cursor.partition]),
+        this.#lines[0].lease.cluster.findLeaderForPartitions(stored, [cursor.partition]),
       );
       if (leader === undefined) return undefined;
       const share = found.get(leader) ?? [];
@@ -182,13 +183,15 @@ export class Reader {
     for (const cursor of cursors) cursor.flying = true;
     let failure: unknown;
     try {
-      await connect(line.cluster, this.#known);
       const places = cursors.map(({ topic, partition, next }) => ({
         topic: topic.stored,
         partition,
         offset: next,
       }));
-      const reads = await fetchOnce(line.cluster, leader, places, maxWaitMs);
+      const reads = await line.lease.use(async (cluster) => {
+        await connect(cluster, this.#known);
+        return fetchOnce(cluster, leader, places, maxWaitMs);
+      });
       const byPlace = new Map(
         cursors.map((cursor) => [placeOf(cursor.topic.stored, cursor.partition), cursor]),
       );
@@ -199,11 +202,7 @@ export class Reader {
     }
     line.flying.delete(leader);
     for (const cursor of cursors) cursor.flying = false;
-    if (this.#closed) {
-      // It may have connected after it was closed.
-      void line.cluster.disconnect().catch(() => {});
-      return;
-    }
+    if (this.#closed) return;
     if (failure !== undefined) {
       await this.#failed(failure, cursors);
       return;
@@ -255,8 +254,7 @@ export class Reader {
     while (!this.#closed) {
       const topics = new Set([...this.#cursors].map(({ topic }) => topic.stored));
       try {
-        const { cluster } = this.#lines[0];
-        await connect(cluster, topics, true);
+        await this.#lines[0].lease.use((cluster) => connect(cluster, topics, true));
         this.#known = topics;
         break;
       } catch (error) {
@@ -265,7 +263,6 @@ export class Reader {
       }
     }
     this.#refreshing = false;
-    if (this.#closed) for (const { cluster } of this.#lines) void cluster.disconnect().catch(() => {});
     this.#fetch();
   }
 
