@@ -105,6 +105,11 @@ export class Transaction {
     await this.session.run(sql, [id, BigInt(created), open, record]);
   }
 
+  /** Forgets a job. */
+  async deleteJob(id: string): Promise<void> {
+    await this.session.run("DELETE FROM bq.jobs WHERE id = $1", [id]);
+  }
+
   /** Replaces the record of a job that has one. */
   async updateJob({ id, open, record }: StoredJob): Promise<void> {
     await this.session.run("UPDATE bq.jobs SET open = $2, record = $3 WHERE id = $1", [id, open, record]);

@@ -75,7 +75,8 @@ export class Jobs {
       const open = await transaction.session.rows("SELECT record FROM bq.jobs WHERE open");
       for (const [record] of open) {
         const job = deserialise(String(record));
-        const message = "The job was cut off by a restart; it had no effect. Retry with a new job id.";
+        const message =
+          "The job was cut off by a restart; it had no effect, or as a script only that of its finished statements. Retry with a new job id.";
         const ended: Job = { ...this.#done(job, {}), error: { reason: "backendError", message } };
         await transaction.updateJob(toStored(ended));
       }
@@ -214,6 +215,16 @@ export class Jobs {
     const live = this.#live.get(jobKey(project, id));
     if (live) stop(live, "Job execution was cancelled: User requested cancellation");
     return this.get(project, id);
+  }
+
+  /** Forgets a job that is done. */
+  async delete(project: string, id: string): Promise<void> {
+    const job = await this.get(project, id);
+    if (job.state !== "DONE") throw invalid(`Job ${project}:${id} is running and cannot be deleted`);
+    await this.settled();
+    const key = jobKey(project, id);
+    await this.store.write((transaction) => transaction.deleteJob(key));
+    this.#results.remove(key);
   }
 
   running(project: string): Job[] {

@@ -2,10 +2,12 @@ import type { Store } from "../catalog/store.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { invalidQuery } from "../errors.ts";
 import { type JsonObject, numberOf, objectOr } from "../json.ts";
+import { readScript, type Step } from "../sql/script.ts";
 import { countStatements } from "../sql/statement.ts";
 import type { QueryConfiguration } from "./configuration.ts";
 import type { Outcome, Running, Work } from "./jobs.ts";
 import { Lowering, onlyReads, runEffect, runSelect, valuesOf } from "./query-job.ts";
+import { Script } from "./script.ts";
 import { Sizes } from "./sizes.ts";
 
 /** What runs query jobs: the database, statements lowered before, sizes of tables. */
@@ -20,6 +22,8 @@ export class QueryEngine {
   /** The work of a query job. */
   work(query: QueryConfiguration): Work {
     return async (running) => {
+      const steps = readScript(query.sql);
+      if (steps) return this.#procedure(query, running, steps);
       const count = countStatements(query.sql);
       if (count > 1) return this.#script(query, running, count);
       const statement = this.lowering.lower(this.store.catalog, running.job.project, query);
@@ -70,6 +74,51 @@ export class QueryEngine {
       });
       throw error;
     }
+  }
+
+  /**
+   * A procedural script: each statement is a transaction of its own, since its conditions and handlers need what came
+   * before. The job is stored as running with the first effect, as done after the last.
+   */
+  async #procedure(query: QueryConfiguration, running: Running, steps: Step[]): Promise<Outcome> {
+    if (query.destination)
+      throw invalidQuery("configuration.query.destinationTable cannot be set for scripts");
+    const { store, sizes } = this;
+    const { project, location, created } = running.job;
+    const script = new Script({
+      text: query.sql,
+      parameters: query.parameters,
+      now: created,
+      findTable: (parts) => store.catalog.lookup(parts, project, query.defaultDataset),
+      read: (work) =>
+        store
+          .read(work, (interrupt) => running.interruptible(interrupt))
+          .finally(() => running.interruptible(undefined)),
+      run: (statement, parameters) =>
+        store.write(async (transaction) => {
+          running.interruptible(() => store.interruptWriter());
+          const effect = {
+            transaction,
+            store,
+            sizes,
+            project,
+            location,
+            query: { ...query, parameters },
+            now: created,
+          };
+          const outcome = await runEffect(effect, statement);
+          if (statement.plan.kind !== "select") await running.recordRunning(transaction);
+          return outcome;
+        }),
+    });
+    try {
+      await script.run(steps);
+    } finally {
+      running.interruptible(undefined);
+    }
+    const outcome = scriptOutcome(script.outcomes);
+    await store.write((transaction) => running.record(transaction, outcome.statistics));
+    return outcome;
   }
 
   async #step(

@@ -13,16 +13,17 @@ export class Results {
   }
 
   put(key: string, result: Result): void {
-    this.#remove(key);
+    this.remove(key);
     this.#kept.set(key, result);
     this.#values += valuesIn(result);
     for (const oldest of this.#kept.keys()) {
       if (this.#values <= KEPT_VALUES || oldest === key) break;
-      this.#remove(oldest);
+      this.remove(oldest);
     }
   }
 
-  #remove(key: string): void {
+  /** Forgets a result, if it is kept. */
+  remove(key: string): void {
     const old = this.#kept.get(key);
     if (!old) return;
     this.#kept.delete(key);

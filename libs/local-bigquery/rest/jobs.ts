@@ -7,8 +7,9 @@ import type { Work } from "../jobs/jobs.ts";
 import { loadWork } from "../jobs/load-job.ts";
 import { dryRun } from "../jobs/query-job.ts";
 import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
+import { readScript } from "../sql/script.ts";
 import { countStatements } from "../sql/statement.ts";
-import { integer, makeToken, ok, type Reply, type Request, readToken } from "./http.ts";
+import { integer, makeToken, noContent, ok, type Reply, type Request, readToken } from "./http.ts";
 import type { Service } from "./service.ts";
 
 /** How long jobs.insert waits for a job before it answers that it is running, milliseconds. */
@@ -111,7 +112,7 @@ export async function describeDryRun(
   asked: Asked,
   query: QueryConfiguration,
 ): Promise<JsonObject> {
-  if (countStatements(query.sql) > 1) throw notImplemented("a dry run of a script");
+  if (readScript(query.sql) || countStatements(query.sql) > 1) throw notImplemented("a dry run of a script");
   const statement = service.engine.lowering.lower(service.store.catalog, asked.project, query);
   const statistics = await dryRun(service.store, service.engine.sizes, statement);
   const now = service.store.now();
@@ -138,6 +139,12 @@ export async function getJob(service: Service, request: Request): Promise<Reply>
 export async function cancelJob(service: Service, request: Request): Promise<Reply> {
   const { project = "", job = "" } = request.params;
   return ok({ kind: "bigquery#jobCancelResponse", job: describe(await service.jobs.cancel(project, job)) });
+}
+
+export async function deleteJob(service: Service, request: Request): Promise<Reply> {
+  const { project = "", job = "" } = request.params;
+  await service.jobs.delete(project, job);
+  return noContent;
 }
 
 export async function listJobs(service: Service, request: Request): Promise<Reply> {

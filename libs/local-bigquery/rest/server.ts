@@ -5,7 +5,7 @@ import { checkCaller } from "./caller.ts";
 import { deleteDataset, getDataset, insertDataset, listDatasets, updateDataset } from "./datasets.ts";
 import { errorReply, jsonOf, MAX_BODY, ok, type Reply, type Request, readBody, send } from "./http.ts";
 import { InsertAll } from "./insert-all.ts";
-import { cancelJob, getJob, insertJob, listJobs } from "./jobs.ts";
+import { cancelJob, deleteJob, getJob, insertJob, listJobs } from "./jobs.ts";
 import { getQueryResults, postQuery } from "./queries.ts";
 import type { Service } from "./service.ts";
 import { deleteTable, getTable, insertTable, listRows, listTables, updateTable } from "./tables.ts";
@@ -43,6 +43,7 @@ function routesOf(service: Service): Route[] {
     ["POST", "/projects/:project/jobs", (r) => insertJob(service, r)],
     ["GET", "/projects/:project/jobs/:job", (r) => getJob(service, r)],
     ["POST", "/projects/:project/jobs/:job/cancel", (r) => cancelJob(service, r)],
+    ["DELETE", "/projects/:project/jobs/:job/delete", (r) => deleteJob(service, r)],
     ["POST", "/projects/:project/queries", (r) => postQuery(service, r)],
     ["GET", "/projects/:project/queries/:job", (r) => getQueryResults(service, r)],
     ["POST", "/projects/:project/datasets/:dataset/tables/:table/insertAll", (r) => insertAll.insert(r)],

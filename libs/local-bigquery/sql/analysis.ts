@@ -85,6 +85,11 @@ export function parameter(analysis: Analysis, name: string, node: unknown): Expr
   return { sql: parameterSql(bound, type), type, literal: "param" };
 }
 
+/** A script's variable among the parameters: no parameter's name holds a space. */
+export function variableKey(name: string): string {
+  return `variable ${name.toLowerCase()}`;
+}
+
 /** A bound value as its type: see params.ts for what is bound. */
 function parameterSql(bound: string, type: Type): string {
   if (type.kind !== "ARRAY" && type.kind !== "STRUCT") return `CAST(${bound} AS ${duckType(type)})`;

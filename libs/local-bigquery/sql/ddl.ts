@@ -1,7 +1,7 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
-import { place, type Token } from "./lex.ts";
+import type { Token } from "./lex.ts";
 import { TokenReader } from "./token-reader.ts";
-import { arrayOf, scalarNamed, structOf, type Type } from "./types.ts";
+import type { Type } from "./types.ts";
 
 /** A column as CREATE TABLE declares it. */
 export interface ColumnDef {
@@ -234,7 +234,7 @@ export class DdlReader extends TokenReader {
     const first = this.peek();
     if (first && /^(PRIMARY|FOREIGN|CONSTRAINT)$/i.test(first.text))
       throw notImplemented(`${first.text.toUpperCase()} in CREATE TABLE`);
-    const column: ColumnDef = { name: this.name(), type: this.#type(), required: false };
+    const column: ColumnDef = { name: this.name(), type: this.type(), required: false };
     for (;;) {
       if (this.takes("NOT", "NULL")) column.required = true;
       else if (this.is("OPTIONS")) {
@@ -247,41 +247,6 @@ export class DdlReader extends TokenReader {
         throw notImplemented(`${this.peek()?.text.toUpperCase()} in CREATE TABLE`);
       else return column;
     }
-  }
-
-  #type(): Type {
-    const token = this.next();
-    const word = token.text.toUpperCase();
-    if (word === "ARRAY" || word === "STRUCT") {
-      this.expect("<");
-      const made = word === "ARRAY" ? arrayOf(this.#type()) : structOf(this.list(() => this.#structField()));
-      this.#closeAngle();
-      return made;
-    }
-    const type = scalarNamed(word);
-    if (type === undefined) throw notImplemented(`type ${word} at ${place(this.text, token.start)}`);
-    if (this.is("(")) throw notImplemented(`a parameterised type (${word})`);
-    return type;
-  }
-
-  #structField(): { name: string | null; type: Type } {
-    const field = { name: this.name(), type: this.#type() };
-    if (this.is("NOT") || this.is("OPTIONS")) throw notImplemented("NOT NULL or OPTIONS within a STRUCT");
-    return field;
-  }
-
-  /** ">>" closes two types at once: it is split. */
-  #closeAngle(): void {
-    const token = this.peek();
-    if (token?.text === ">>") {
-      this.tokens.splice(
-        this.at,
-        1,
-        { ...token, text: ">", end: token.start + 1 },
-        { ...token, text: ">", start: token.start + 1 },
-      );
-    }
-    this.expect(">");
   }
 
   #partition(): CreateTable["partition"] {

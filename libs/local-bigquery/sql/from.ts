@@ -16,6 +16,7 @@ import { type Expr, field, ident } from "./expr.ts";
 import { boolean, lower } from "./lower-expr.ts";
 import { comparison } from "./operators.ts";
 import { lowerPath } from "./paths.ts";
+import { lowerPivot, lowerUnpivot } from "./pivot.ts";
 import { lowerQuery } from "./query.ts";
 import { INT64, type Type } from "./types.ts";
 import { expandView } from "./views.ts";
@@ -67,11 +68,27 @@ function lowerItem(analysis: Analysis, scope: Scope, node: Node): Item {
       if (inner.kind === "table") return lowerTable(analysis, scope, inner, nameOf(body.alias));
       throw notImplemented(`${inner.kind} in FROM`);
     }
+    case "pivot":
+    case "unpivot":
+      return lowerPivoted(analysis, scope, node);
     case "joined_table":
       return lowerJoined(analysis, scope, node);
     default:
       throw notImplemented(`${node.kind} in FROM`);
   }
+}
+
+function lowerPivoted(analysis: Analysis, scope: Scope, node: Node): Item {
+  const inner: Scope = { ...scope, relations: [], merged: [] };
+  const item = lowerItem(analysis, inner, asNode(node.body.this));
+  const [relation] = item.relations;
+  if (relation === undefined || item.lateral)
+    throw notImplemented(`${node.kind.toUpperCase()} of this FROM item`);
+  const input = { sql: item.sql, relation };
+  const made =
+    node.kind === "pivot" ? lowerPivot(analysis, node, input) : lowerUnpivot(analysis, node, input);
+  const alias = optional(node.body.alias, nameOf) ?? relation.alias;
+  return { sql: made.sql, relations: [{ alias, columns: made.columns }], lateral: false };
 }
 
 function lowerJoined(analysis: Analysis, scope: Scope, node: Node): Item {

@@ -5,8 +5,10 @@ import {
   fieldIndex,
   findColumn,
   findRelation,
+  parameter,
   type Relation,
   type Scope,
+  variableKey,
 } from "./analysis.ts";
 import { at } from "./ast.ts";
 import { type Expr, field, pack, quote } from "./expr.ts";
@@ -28,7 +30,17 @@ export function lowerPath(analysis: Analysis, scope: Scope, names: string[], nod
   if (column) return fields({ ...column, name: first, where }, names.slice(1), where);
   const relation = findRelation(scope, first);
   if (relation) return fields({ ...rowOf(relation), name: first, where }, names.slice(1), where);
+  const variable = scriptVariable(analysis, first, node);
+  if (variable) return fields({ ...variable, name: first, where }, names.slice(1), where);
   throw invalidQuery(`Unrecognized name: ${names.join(".")}${where}`);
+}
+
+/** A variable that the script declared: columns of the same name hide it. Not coerced as a query parameter is. */
+function scriptVariable(analysis: Analysis, name: string, node: unknown): Expr | undefined {
+  const key = variableKey(name);
+  if (!analysis.params.has(key)) return undefined;
+  const { sql, type } = parameter(analysis, key, node);
+  return { sql, type };
 }
 
 /** A FROM item used as a value: the UNNEST element, or the whole row as a STRUCT. */

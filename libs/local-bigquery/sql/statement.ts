@@ -1,13 +1,15 @@
 import { BigQueryError, invalidQuery, notImplemented } from "../errors.ts";
-import type { Analysis, Bind, TableLookup, TableView } from "./analysis.ts";
-import { type Node, parseStatement } from "./ast.ts";
+import { type Analysis, type Bind, childScope, type TableLookup, type TableView } from "./analysis.ts";
+import { asList, type Node, only, parseStatement } from "./ast.ts";
+import { coerce, coercible } from "./coerce.ts";
 import { type Ddl, DdlReader } from "./ddl.ts";
 import { type Dml, lowerDelete, lowerInsert, lowerUpdate } from "./dml.ts";
 import { place, type Token } from "./lex.ts";
+import { lower } from "./lower-expr.ts";
 import { lowerMerge } from "./merge.ts";
 import { lowerQuery, type Query, resultNames } from "./query.ts";
 import { makeSource, type Source, statementsOf } from "./source.ts";
-import type { Type } from "./types.ts";
+import { type Type, typeName } from "./types.ts";
 
 /** What a statement is lowered against. */
 export interface Surroundings {
@@ -57,6 +59,11 @@ export function countStatements(text: string): number {
 export function lowerStatement(text: string, surroundings: Surroundings, index = 0): Statement {
   const tokens = statementsOf(text)[index];
   if (tokens === undefined) throw invalidQuery("Syntax error: Unexpected end of statement");
+  return lowerTokens(text, tokens, surroundings);
+}
+
+/** The same of tokens that are one statement of the text. */
+export function lowerTokens(text: string, tokens: Token[], surroundings: Surroundings): Statement {
   const word = checkKind(text, tokens);
   try {
     if (DEFINITIONS.has(word)) return lowerDdl(text, tokens, surroundings);
@@ -82,6 +89,43 @@ function withInto(tokens: Token[]): Token[] {
   if (first?.text.toUpperCase() !== "INSERT" || second?.text.toUpperCase() === "INTO") return tokens;
   const into: Token = { kind: "word", text: "INTO", value: "INTO", start: first.end, end: first.end };
   return [first, into, ...tokens.slice(1)];
+}
+
+/** A lowered expression without names of columns: what a script computes. */
+export interface LoweredExpression {
+  sql: string;
+  type: Type;
+  binds: Bind[];
+  referenced: TableView[];
+}
+
+/** Lowers an expression of a script; to the type, where one is asked for and GoogleSQL coerces to it. */
+export function lowerExpression(
+  text: string,
+  tokens: Token[],
+  surroundings: Surroundings,
+  to: Type | undefined,
+): LoweredExpression {
+  const [first] = tokens;
+  if (first === undefined) throw invalidQuery("Syntax error: Expected an expression");
+  const select: Token = {
+    kind: "word",
+    text: "SELECT",
+    value: "SELECT",
+    start: first.start,
+    end: first.start,
+  };
+  const source = makeSource(text, [select, ...tokens]);
+  const analysis = startAnalysis(source, surroundings);
+  const [value, ...more] = asList(only(parseStatement(source), "expressions").expressions);
+  if (value === undefined || more.length > 0) throw invalidQuery("Syntax error: Expected one expression");
+  const expr = lower({ analysis, scope: childScope(undefined) }, value);
+  if (to && !coercible(expr, to))
+    throw invalidQuery(
+      `Cannot coerce expression of type ${typeName(expr.type)} to type ${typeName(to)} at ${place(text, first.start)}`,
+    );
+  const { sql, type } = to ? coerce(expr, to) : expr;
+  return { sql, type, binds: analysis.binds, referenced: [...analysis.referenced.values()] };
 }
 
 function startAnalysis(source: Source, { findTable, params }: Surroundings): Analysis {

@@ -216,6 +216,6 @@ test("a script runs its statements in order and gives the last one's rows; befor
   const failure = await kit.client.createQueryJob({
     query: "INSERT INTO d.s VALUES (100); BEGIN TRANSACTION",
   });
-  await assert.rejects(failure[0].promise(), /BEGIN statements/);
+  await assert.rejects(failure[0].promise(), /BEGIN TRANSACTION/);
   assert.deepEqual(await kit.rows("SELECT SUM(a) AS s FROM d.s"), [{ s: 15 }]);
 });

@@ -1,5 +1,6 @@
-import { invalidQuery } from "../errors.ts";
+import { invalidQuery, notImplemented } from "../errors.ts";
 import { place, type Token } from "./lex.ts";
+import { arrayOf, scalarNamed, structOf, type Type } from "./types.ts";
 
 /** Reads a list of tokens from left to right. Its own list: a reader may split a token (">>"). */
 export class TokenReader {
@@ -10,6 +11,42 @@ export class TokenReader {
   constructor(text: string, tokens: Token[]) {
     this.text = text;
     this.tokens = [...tokens];
+  }
+
+  /** A type as SQL spells it. Parameterised ones are refused. */
+  type(): Type {
+    const token = this.next();
+    const word = token.text.toUpperCase();
+    if (word === "ARRAY" || word === "STRUCT") {
+      this.expect("<");
+      const made = word === "ARRAY" ? arrayOf(this.type()) : structOf(this.list(() => this.structField()));
+      this.closeAngle();
+      return made;
+    }
+    const type = scalarNamed(word);
+    if (type === undefined) throw notImplemented(`type ${word} at ${place(this.text, token.start)}`);
+    if (this.is("(")) throw notImplemented(`a parameterised type (${word})`);
+    return type;
+  }
+
+  structField(): { name: string | null; type: Type } {
+    const field = { name: this.name(), type: this.type() };
+    if (this.is("NOT") || this.is("OPTIONS")) throw notImplemented("NOT NULL or OPTIONS within a STRUCT");
+    return field;
+  }
+
+  /** ">>" closes two types at once: it is split. */
+  closeAngle(): void {
+    const token = this.peek();
+    if (token?.text === ">>") {
+      this.tokens.splice(
+        this.at,
+        1,
+        { ...token, text: ">", end: token.start + 1 },
+        { ...token, text: ">", start: token.start + 1 },
+      );
+    }
+    this.expect(">");
   }
 
   /** a.b.c, with dashes in the project: my-project.d.t. */

@@ -227,6 +227,23 @@ function approxQuantiles(call: Call): Expr {
   };
 }
 
+/** PERCENTILE_CONT and PERCENTILE_DISC, which are analytic only; NULLs are left out. */
+function percentile(duck: string, type: Type | undefined): Aggregate {
+  return (call) => {
+    const [value, at] = [argument(call), argument(call, 1)];
+    const share = Number(at.text);
+    if (call.over === "")
+      throw invalidQuery(`Aggregate function ${call.name} needs an OVER clause${call.where}`);
+    if (value.type.kind === "NUMERIC") throw notImplemented(`${call.name} on NUMERIC${call.where}`);
+    if (type ? !coercible(value, type) : !isOrdered(value.type)) throw noMatch(call);
+    if (at.text === undefined || !(share >= 0 && share <= 1))
+      throw notImplemented(`${call.name} with a percentile that is no literal from 0 to 1${call.where}`);
+    const by = type ? coerce(value, type) : value;
+    if (by.type.kind === "FLOAT64" && !type) throw notImplemented(`${call.name} of a FLOAT64${call.where}`);
+    return { sql: `${duck}(${by.sql}, ${share})${call.over}`, type: by.type };
+  };
+}
+
 /** Every aggregate that is lowered; others are refused by name. */
 export const AGGREGATES: Record<string, Aggregate> = {
   COUNT: count,
@@ -253,6 +270,8 @@ export const AGGREGATES: Record<string, Aggregate> = {
   COVAR_SAMP: pair("covar_samp"),
   LOGICAL_AND: boolean("bool_and", BOOL),
   LOGICAL_OR: boolean("bool_or", BOOL),
+  PERCENTILE_CONT: percentile("quantile_cont", FLOAT64),
+  PERCENTILE_DISC: percentile("quantile_disc", undefined),
   STDDEV: statistic("stddev_samp"),
   STDDEV_SAMP: statistic("stddev_samp"),
   STDDEV_POP: statistic("stddev_pop"),

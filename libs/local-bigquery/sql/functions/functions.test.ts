@@ -23,6 +23,13 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     ["LAX_BOOL(JSON '[]')", null],
   ],
   "text and bytes in other forms": [
+    ["FORMAT('%d of %s, %05d: %t', -3, 'x', 42, DATE '2024-01-02')", "-3 of x, 00042: 2024-01-02"],
+    ["FORMAT('%.2f%%', 12.345)", "12.35%"],
+    ["FORMAT('%.0f|%8.3f|%-8.1f|', 2.5, 3.14159, 1.0)", "2|   3.142|1.0     |"],
+    ["FORMAT('[%5s|%-5s]', 'é', 'ab')", "[    é|ab   ]"],
+    ["FORMAT('%t', NULL)", "NULL"],
+    ["FORMAT('%d', CAST(NULL AS INT64))", null],
+    ["FORMAT('')", ""],
     ["INITCAP('hello WORLD-wide')", "Hello World-Wide"],
     ["INITCAP('a-b c', '-')", "A-B c"],
     ["CODE_POINTS_TO_STRING([65, 98, 8364])", "Ab€"],
@@ -201,6 +208,14 @@ const FAMILIES: Record<string, [expression: string, expected: string | null][]> 
     ["(SELECT COUNTIF(x > 1) FROM UNNEST([1, 2, 3]) AS x)", "2"],
     ["(SELECT COUNT(*) * 1.5 FROM UNNEST([1, 2]) AS x)", "3"],
     ["(SELECT APPROX_COUNT_DISTINCT(x) FROM UNNEST([1, 1, 2]) AS x)", "2"],
+    [
+      "(SELECT STRING_AGG(DISTINCT CAST(p AS STRING)) FROM (SELECT PERCENTILE_CONT(x, 0.25) OVER () AS p FROM UNNEST([1, NULL, 2, 3, 4]) AS x))",
+      "1.75",
+    ],
+    [
+      "(SELECT STRING_AGG(DISTINCT CAST(p AS STRING)) FROM (SELECT PERCENTILE_DISC(x, 0.5) OVER () AS p FROM UNNEST([1, 2, 3, 4]) AS x))",
+      "2",
+    ],
     ["(SELECT MAX_BY(x, -x) FROM UNNEST([3, 1, 2]) AS x)", "1"],
     ["(SELECT MIN_BY(x, x) FROM UNNEST([3, NULL, 2]) AS x)", "2"],
     [

@@ -9,6 +9,7 @@ import { AGGREGATES, lowerAggregate } from "./aggregates.ts";
 import { ARRAY_FUNCTIONS } from "./arrays.ts";
 import { BYTES_FUNCTIONS } from "./bytes.ts";
 import { DATE_FUNCTIONS, DATE_SPECIALS } from "./dates.ts";
+import { format } from "./format.ts";
 import { JSON_FUNCTIONS, JSON_SPECIALS } from "./jsons.ts";
 import { MATH_FUNCTIONS } from "./math.ts";
 import { REGEXP_SPECIALS } from "./regexps.ts";
@@ -50,6 +51,7 @@ const grouping: Special = ({ context, args, where }) => {
 
 const SPECIALS: Record<string, Special> = {
   GROUPING: grouping,
+  FORMAT: format,
   ...DATE_SPECIALS,
   ...JSON_SPECIALS,
   ...REGEXP_SPECIALS,
