@@ -67,6 +67,13 @@ const SCRIPTS: [what: string, script: string, rows: unknown[]][] = [
     [{ a: 1, b: "x" }],
   ],
   ["a column hides a variable", "DECLARE x INT64 DEFAULT 1; SELECT x FROM UNNEST([2]) AS x", [{ x: 2 }]],
+  [
+    "temporary functions in SQL",
+    `CREATE TEMP FUNCTION double_it(x INT64) AS (x * 2);
+     CREATE TEMP FUNCTION label(x INT64, s STRING) RETURNS STRING AS (CONCAT(s, '=', CAST(double_it(x) AS STRING)));
+     SELECT label(n, 'k') AS l FROM UNNEST([1, 2]) AS n ORDER BY n`,
+    [{ l: "k=2" }, { l: "k=4" }],
+  ],
   ["an empty block", "BEGIN END; SELECT '' AS s", [{ s: "" }]],
 ];
 
@@ -104,6 +111,27 @@ test("faults of a script are named", async (t) => {
     400,
     "invalidQuery",
     /Cannot coerce expression of type STRING/,
+  );
+  await refuses(
+    kit,
+    "CREATE TEMP FUNCTION f(x INT64) AS (y); SELECT f(1)",
+    400,
+    "invalidQuery",
+    /Unrecognized name: y/,
+  );
+  await refuses(
+    kit,
+    "CREATE TEMP FUNCTION f(x INT64) AS (f(x)); SELECT f(1)",
+    400,
+    "invalidQuery",
+    /calls itself/,
+  );
+  await refuses(
+    kit,
+    "CREATE TEMP FUNCTION f(x INT64) AS (x); SELECT f('a')",
+    400,
+    "invalidQuery",
+    /No matching signature/,
   );
   await refuses(kit, "SET y = 1; SELECT 1", 400, "invalidQuery", /Undeclared variable: y/);
   await refuses(kit, "DECLARE x INT64; DECLARE X STRING; SELECT 1", 400, "invalidQuery", /redeclaration/);

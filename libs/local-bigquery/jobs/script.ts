@@ -1,13 +1,15 @@
 import { BLOB, DuckDBBlobValue, VARCHAR } from "@duckdb/node-api";
 import type { Session } from "../catalog/session.ts";
-import { BigQueryError, invalidQuery, notImplemented } from "../errors.ts";
+import { BigQueryError, duplicate, invalidQuery, notImplemented } from "../errors.ts";
 import { type TableView, variableKey } from "../sql/analysis.ts";
 import { mapValue } from "../sql/coerce.ts";
 import { pack } from "../sql/expr.ts";
+import { isBuiltIn } from "../sql/functions/index.ts";
 import type { Token } from "../sql/lex.ts";
 import type { Parameter } from "../sql/params.ts";
 import type { Step } from "../sql/script.ts";
 import { statementsOf } from "../sql/source.ts";
+import type { SqlFunction } from "../sql/sql-functions.ts";
 import {
   type LoweredExpression,
   lowerExpression,
@@ -46,6 +48,7 @@ export class Script {
   readonly #host: ScriptHost;
   /** Variables by lower-case name, innermost block last. */
   #blocks: Map<string, Parameter>[] = [new Map()];
+  readonly #functions = new Map<string, SqlFunction>();
   /** What each statement gave, in order. */
   readonly outcomes: Outcome[] = [];
 
@@ -84,6 +87,8 @@ export class Script {
         return this.#for(step);
       case "execute":
         return this.#execute(step.sql, step.into);
+      case "function":
+        return this.#define(step.made, step.orReplace);
       case "raise":
         throw invalidQuery(textOf(await this.#value(step.message, STRING)) ?? "");
       default:
@@ -100,7 +105,7 @@ export class Script {
 
   #surroundings(): Surroundings {
     const params = new Map([...this.#parameters()].map(([name, p]): [string, Type] => [name, p.type]));
-    return { findTable: this.#host.findTable, params };
+    return { findTable: this.#host.findTable, params, functions: this.#functions };
   }
 
   async #statement(text: string, tokens: Token[]): Promise<Outcome> {
@@ -133,6 +138,14 @@ export class Script {
       const made = value ? await this.#value(value, type) : type && held(type, null);
       if (made) block?.set(key, made);
     }
+  }
+
+  #define(made: SqlFunction, orReplace: boolean): undefined {
+    const key = made.name.toUpperCase();
+    if (isBuiltIn(key)) throw notImplemented(`a temporary function of a built-in's name (${made.name})`);
+    if (this.#functions.has(key) && !orReplace) throw duplicate(`Function ${made.name}`);
+    this.#functions.set(key, made);
+    return undefined;
   }
 
   #blockOf(name: string): Map<string, Parameter> {

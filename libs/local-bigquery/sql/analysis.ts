@@ -5,6 +5,7 @@ import { at } from "./ast.ts";
 import { mapValue } from "./coerce.ts";
 import { type Expr, quote } from "./expr.ts";
 import type { Source } from "./source.ts";
+import type { SqlFunction } from "./sql-functions.ts";
 import { duckType, type StructType, TIMESTAMP, type Type } from "./types.ts";
 
 /** One column of a table, as the lowering needs it. */
@@ -49,7 +50,9 @@ export interface Analysis {
   params: ReadonlyMap<string, Type>;
   binds: Bind[];
   referenced: Map<string, TableView>;
-  /** DuckDB names of the views that are being expanded, outermost first. */
+  /** Functions that the script made, by upper-case name. */
+  functions: ReadonlyMap<string, SqlFunction>;
+  /** DuckDB names of the views and functions that are being expanded, outermost first. */
   views: string[];
   /** Makes relation and column names unique in the lowered SQL. */
   counter: number;

@@ -1,5 +1,6 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
 import { lex, type Token } from "./lex.ts";
+import type { SqlFunction } from "./sql-functions.ts";
 import { TokenReader } from "./token-reader.ts";
 import type { Type } from "./types.ts";
 
@@ -14,6 +15,7 @@ export type Step =
   | { kind: "for"; variable: string; query: Token[]; body: Step[] }
   | { kind: "execute"; sql: Token[]; into: string[] }
   | { kind: "raise"; message: Token[] }
+  | { kind: "function"; made: SqlFunction; orReplace: boolean }
   | { kind: "break" }
   | { kind: "continue" };
 
@@ -27,10 +29,20 @@ export function readScript(text: string): Step[] | undefined {
   if (!text.includes(";") && !PROCEDURAL.test(start)) return undefined;
   const tokens = lex(text);
   const starts = tokens.filter((_, i) => i === 0 || tokens[i - 1]?.text === ";");
-  if (!starts.some((token) => token.kind === "word" && PROCEDURAL.test(token.text))) return undefined;
+  const isStep = (token: Token): boolean =>
+    token.kind === "word" &&
+    (PROCEDURAL.test(token.text) ||
+      makesFunction(tokens.slice(tokens.indexOf(token), tokens.indexOf(token) + 5)));
+  if (!starts.some(isStep)) return undefined;
   const reader = new ScriptReader(text, tokens);
   const steps = reader.block();
   return reader.finish(steps);
+}
+
+/** CREATE [OR REPLACE] TEMP FUNCTION. */
+function makesFunction(tokens: Token[]): boolean {
+  const words = tokens.map((token) => token.text.toUpperCase()).join(" ");
+  return /^CREATE (OR REPLACE )?TEMP(ORARY)? FUNCTION\b/.test(words);
 }
 
 class ScriptReader extends TokenReader {
@@ -71,6 +83,7 @@ class ScriptReader extends TokenReader {
     if (this.takes("RAISE")) return this.#raise();
     if (this.takes("BREAK")) return { kind: "break" };
     if (this.takes("CONTINUE")) return { kind: "continue" };
+    if (makesFunction(this.tokens.slice(this.at, this.at + 5))) return this.#function();
     const tokens = this.#until();
     if (tokens.length === 0) return this.unexpected();
     if (
@@ -168,6 +181,22 @@ class ScriptReader extends TokenReader {
     const into = this.takes("INTO") ? this.list(() => this.name()) : [];
     if (this.is("USING")) throw notImplemented("EXECUTE IMMEDIATE ... USING");
     return { kind: "execute", sql, into };
+  }
+
+  #function(): Step {
+    this.expect("CREATE");
+    const orReplace = this.takes("OR", "REPLACE");
+    this.at += 2;
+    const name = this.name();
+    this.expect("(");
+    const parameters = this.is(")") ? [] : this.list(() => ({ name: this.name(), type: this.type() }));
+    this.expect(")");
+    const returns = this.takes("RETURNS") ? this.type() : undefined;
+    if (this.is("LANGUAGE")) throw notImplemented("functions in another language than SQL");
+    this.expect("AS");
+    const body = this.#until();
+    if (body[0]?.text !== "(" || body.at(-1)?.text !== ")") return this.unexpected();
+    return { kind: "function", made: { name, parameters, returns, text: this.text, body }, orReplace };
   }
 
   #raise(): Step {

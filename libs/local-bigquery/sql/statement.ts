@@ -9,6 +9,7 @@ import { lower } from "./lower-expr.ts";
 import { lowerMerge } from "./merge.ts";
 import { lowerQuery, type Query, resultNames } from "./query.ts";
 import { makeSource, type Source, statementsOf } from "./source.ts";
+import type { SqlFunction } from "./sql-functions.ts";
 import { type Type, typeName } from "./types.ts";
 
 /** What a statement is lowered against. */
@@ -16,6 +17,8 @@ export interface Surroundings {
   findTable: TableLookup;
   /** Types of the query parameters by lower-case name; positional ones are called __positional_0, ... */
   params: ReadonlyMap<string, Type>;
+  /** Functions that the script made, by upper-case name. */
+  functions?: ReadonlyMap<string, SqlFunction>;
 }
 
 export interface SelectStatement {
@@ -128,8 +131,9 @@ export function lowerExpression(
   return { sql, type, binds: analysis.binds, referenced: [...analysis.referenced.values()] };
 }
 
-function startAnalysis(source: Source, { findTable, params }: Surroundings): Analysis {
-  return { source, findTable, params, binds: [], referenced: new Map(), views: [], counter: 0 };
+function startAnalysis(source: Source, surroundings: Surroundings): Analysis {
+  const { findTable, params, functions = new Map() } = surroundings;
+  return { source, findTable, params, functions, binds: [], referenced: new Map(), views: [], counter: 0 };
 }
 
 function lowerParsed(text: string, tokens: Token[], surroundings: Surroundings): Statement {

@@ -24,6 +24,7 @@ export function expandView(analysis: Analysis, table: TableView, view: ViewDefin
     source,
     findTable: view.findTable,
     params: new Map(),
+    functions: new Map(),
     views: [...analysis.views, table.duck],
   };
   const node = parseStatement(source);

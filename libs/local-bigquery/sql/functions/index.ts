@@ -4,6 +4,7 @@ import { asList, at, type Node, only } from "../ast.ts";
 import type { Expr } from "../expr.ts";
 import { type Context, lower } from "../lower-expr.ts";
 import { call, type Signature } from "../signature.ts";
+import { inlineFunction } from "../sql-functions.ts";
 import { INT64 } from "../types.ts";
 import { AGGREGATES, lowerAggregate } from "./aggregates.ts";
 import { ARRAY_FUNCTIONS } from "./arrays.ts";
@@ -58,6 +59,11 @@ const SPECIALS: Record<string, Special> = {
   ...TIME_SPECIALS,
 };
 
+/** Whether the table has a function of this upper-case name, whatever its family. */
+export function isBuiltIn(name: string): boolean {
+  return [FUNCTIONS, SPECIALS, AGGREGATES].some((table) => Object.hasOwn(table, name));
+}
+
 /** Name and arguments of a call, whichever node the parser made of it. */
 export function readCall(node: Node): { name: string; args: unknown[] } | undefined {
   if (node.kind === "function") {
@@ -89,6 +95,8 @@ export function lowerCall(context: Context, node: Node): Expr {
 
 function lowerNamed(found: FunctionCall): Expr {
   const { context, name, args, where } = found;
+  const own = context.analysis.functions.get(name);
+  if (own) return inlineFunction(context, own, args, where);
   const special = SPECIALS[name];
   if (special) return special(found);
   const signatures = FUNCTIONS[name];
