@@ -60,6 +60,7 @@ async function start(service: Service, config: Config, parts: Lifecycle): Promis
       }),
     (opened) => opened.close(),
   );
+  bus.failed.catch((error: unknown) => fatal(error, logOf("kafka")));
   await startService(service, { config, bus, metrics: registry, version, parts, logOf });
   ready.service = true;
   logOf(service).info({ version }, "ready");

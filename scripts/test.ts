@@ -10,6 +10,8 @@ const folders = process.argv.slice(2);
 
 /** Suites that load the machine for long: they run last, one at a time, so that no test's deadline suffers. */
 const HEAVY = ["simulation/", "cli/", "services/step-runner/projection/requests.test.ts"];
+/** Suites that start a Kafka broker. */
+const KAFKA = ["libs/bus/kafka/"];
 
 function run(title: string, command: string, args: string[]): void {
   const begun = Date.now();
@@ -28,7 +30,8 @@ function bin(name: string): string {
 
 function suites(title: string, files: string[], concurrency: number): void {
   if (files.length === 0) return;
-  const options = ["--test", "--test-reporter=dot", `--test-concurrency=${concurrency}`];
+  const reporter = path.join(root, "scripts", "reporter.ts");
+  const options = ["--test", `--test-reporter=${reporter}`, `--test-concurrency=${concurrency}`];
   run(title, process.execPath, [...options, ...files]);
 }
 
@@ -44,10 +47,11 @@ if (folders.length === 0) {
   run("types", bin("tsc"), ["--noEmit"]);
   run("lint", bin("biome"), ["check", "--error-on-warnings", "."]);
 }
-const heavy = (file: string) => HEAVY.some((folder) => file.startsWith(folder));
+const among = (folders: string[]) => (file: string) => folders.some((folder) => file.startsWith(folder));
 suites(
   "suites",
-  all.filter((file) => !heavy(file)),
+  all.filter((file) => !among([...HEAVY, ...KAFKA])(file)),
   2,
 );
-suites("whole-system suites", all.filter(heavy), 1);
+suites("Kafka suites", all.filter(among(KAFKA)), 2);
+suites("whole-system suites", all.filter(among(HEAVY)), 1);
