@@ -88,3 +88,11 @@ test("a copy job copies rows as the disposition says", async (t) => {
   const [empty] = await from.createCopyJob(to);
   assert.equal((await failureOf(empty.promise())).reason, "duplicate");
 });
+
+test("columns of tables and views made of queries need names of their own", async (t) => {
+  const kit = await startWithTable(t);
+  await refuses(kit, "CREATE VIEW d.v AS SELECT 1", 400, "invalidQuery", /column 1 has no name/);
+  await refuses(kit, "CREATE TABLE d.n AS SELECT 1 AS a, 2 AS A", 400, "invalidQuery", /duplicate name A/);
+  await kit.rows("CREATE TABLE d.n (x INT64) AS SELECT 1");
+  assert.deepEqual(await kit.rows("SELECT * FROM d.n"), [{ x: 1 }]);
+});

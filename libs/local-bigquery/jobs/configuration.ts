@@ -40,6 +40,7 @@ export function readQuery(project: string, query: JsonObject, jobTimeoutMs: unkn
   if (typeof query.query !== "string" || query.query.trim() === "")
     throw new BigQueryError("required", "Required parameter is missing: query");
   if (query.useLegacySql === true) throw notImplemented("legacy SQL (set useLegacySql to false)");
+  checkSchemaUpdate(query);
   for (const option of REFUSED) if (isSet(query[option])) throw notImplemented(`query option ${option}`);
   const { defaultDataset } = query;
   return {
@@ -52,6 +53,15 @@ export function readQuery(project: string, query: JsonObject, jobTimeoutMs: unkn
     timeoutMs: readTimeout(jobTimeoutMs),
     maximumBytes: numberOf(query.maximumBytesBilled),
   };
+}
+
+function checkSchemaUpdate({ schemaUpdateOptions, writeDisposition, destinationTable }: JsonObject): void {
+  const partition = stringOr(objectOr(destinationTable).tableId, "").includes("$");
+  const takes = writeDisposition === "WRITE_APPEND" || (writeDisposition === "WRITE_TRUNCATE" && partition);
+  if (isSet(schemaUpdateOptions) && !takes)
+    throw invalid(
+      "Schema update options should only be specified with WRITE_APPEND disposition, or with WRITE_TRUNCATE disposition on a table partition.",
+    );
 }
 
 function readTimeout(value: unknown): number | undefined {

@@ -6,6 +6,7 @@ import { lowerCast } from "./casts.ts";
 import { coerce, coercible, unify } from "./coerce.ts";
 import { lowerBetween, lowerCase, lowerIf, lowerIn, lowerIs, lowerLike } from "./conditions.ts";
 import { type Expr, pack, untypedNull } from "./expr.ts";
+import { intervalArithmetic } from "./functions/dates.ts";
 import { lowerExtract } from "./functions/extract.ts";
 import { lowerCall } from "./functions/index.ts";
 import { lowerWindow } from "./functions/windows.ts";
@@ -95,6 +96,14 @@ const LOWERINGS: Record<string, Lowering> = {
       kind,
       (context: Context, node: Node): Expr => {
         const body = only(node, "left", "right");
+        const shifted = intervalArithmetic(
+          context,
+          operator.symbol,
+          body.left,
+          body.right,
+          at(context.analysis.source, node.body),
+        );
+        if (shifted) return shifted;
         const left = lower(context, body.left);
         const right = lower(context, body.right);
         const where = at(context.analysis.source, node.body);

@@ -172,5 +172,17 @@ function lowerDdl(text: string, tokens: Token[], surroundings: Surroundings): St
     throw new BigQueryError("invalidQuery", "CREATE ... AS needs a query", "query");
   if (ddl.kind === "create_view" && inner.binds.some((bind) => bind.kind === "param"))
     throw invalidQuery("Query parameters cannot be used in a view");
+  if (!ddl.columns?.length)
+    checkNames(inner.plan, ddl.kind === "create_view" ? "CREATE VIEW" : "CREATE TABLE");
   return { ...inner, plan: { kind: "ddl", ddl, query: inner.plan } };
+}
+
+/** A table's or view's columns need names, each its own. */
+function checkNames({ query }: SelectStatement, what: string): void {
+  const seen = new Set<string>();
+  for (const [i, { name }] of query.columns.entries()) {
+    if (name === null) throw invalidQuery(`${what} columns must be named, but column ${i + 1} has no name`);
+    if (seen.has(name.toLowerCase())) throw invalidQuery(`${what} has columns with duplicate name ${name}`);
+    seen.add(name.toLowerCase());
+  }
 }

@@ -222,7 +222,7 @@ function approxQuantiles(call: Call): Expr {
   const cuts = Array.from({ length: n + 1 }, (_, i) => i);
   const items = cuts.map((i) => `s[greatest(1, (${i} * len(s) + ${n - 1}) // ${n})]`);
   return {
-    sql: `list_transform([${sorted}], lambda s: [${items.join(", ")}])[1]`,
+    sql: `list_transform([${sorted}], lambda s: CASE WHEN s IS NOT NULL THEN [${items.join(", ")}] END)[1]`,
     type: arrayOf(value.type),
   };
 }

@@ -1,5 +1,6 @@
 import { invalidQuery, notImplemented } from "../../errors.ts";
 import { now } from "../analysis.ts";
+import { asNode } from "../ast.ts";
 import { coerce, coercible } from "../coerce.ts";
 import type { Expr } from "../expr.ts";
 import { type Context, constantText, lower } from "../lower-expr.ts";
@@ -115,6 +116,37 @@ function shift(value: string, count: string, part: string, family: string): stri
   const micros = part === "WEEK" && family === "DATETIME" ? 7 * (MICROS.DAY ?? 0) : MICROS[part];
   if (micros === undefined || family === "DATE") return undefined;
   return `${value} + to_microseconds(${count} * ${micros})`;
+}
+
+/**
+ * value + INTERVAL n part, or minus it; undefined where neither side is an INTERVAL. A DATE becomes a DATETIME; a
+ * TIMESTAMP takes no part longer than a day.
+ */
+export function intervalArithmetic(
+  context: Context,
+  symbol: string,
+  left: unknown,
+  right: unknown,
+  where: string,
+): Expr | undefined {
+  const [of, by] = symbol === "+" && isInterval(left) ? [right, left] : [left, right];
+  if ((symbol !== "+" && symbol !== "-") || !isInterval(by)) return undefined;
+  if (isInterval(of)) throw notImplemented(`arithmetic of INTERVAL values${where}`);
+  const value = lower(context, of);
+  const kind = value.type.kind;
+  if (kind !== "DATE" && kind !== "DATETIME" && kind !== "TIMESTAMP")
+    throw notImplemented(`operator ${symbol} on ${typeName(value.type)} and INTERVAL${where}`);
+  const { count, part } = readInterval(context, by);
+  const family = kind === "TIMESTAMP" ? "TIMESTAMP" : "DATETIME";
+  const start = `CAST(${value.sql} AS TIMESTAMP)`;
+  const made = shift(start, symbol === "+" ? count : `(-${count})`, part, family);
+  if (made === undefined)
+    throw invalidQuery(`${kind} ${symbol} INTERVAL does not support the ${part} date part${where}`);
+  return { sql: `CAST(${made} AS TIMESTAMP)`, type: family === "TIMESTAMP" ? TIMESTAMP : DATETIME, where };
+}
+
+function isInterval(value: unknown): boolean {
+  return asNode(value).kind === "interval";
 }
 
 /** TIMESTAMP_DIFF counts whole units; DATE_DIFF and DATETIME_DIFF count the boundaries that lie between. */
@@ -244,6 +276,27 @@ const dateArray: Special = (found) => {
   );
 };
 
+/** GENERATE_TIMESTAMP_ARRAY(from, to, INTERVAL n part): a step may be negative. */
+const timestampArray: Special = (found) => {
+  const { context, args, name, where } = found;
+  const { count, part } = readInterval(context, args[2]);
+  const micros = MICROS[part];
+  if (micros === undefined) throw badPart(found, part);
+  const signature = sig(
+    "TIMESTAMP, TIMESTAMP",
+    "ARRAY<TIMESTAMP>",
+    (a, b) =>
+      `CASE WHEN ${count} = 0 THEN bq.raise('Sequence step cannot be 0.') ELSE
+        list_transform(generate_series(epoch_us(${a}), epoch_us(${b}), ${count} * ${micros}), lambda x: make_timestamp(x)) END`,
+  );
+  return call(
+    name,
+    [signature],
+    args.slice(0, 2).map((arg) => lower(context, arg)),
+    where,
+  );
+};
+
 export const DATE_SPECIALS: Record<string, Special> = {
   DATE_ADD: add(1),
   DATE_SUB: add(-1),
@@ -266,6 +319,7 @@ export const DATE_SPECIALS: Record<string, Special> = {
   CURRENT_DATETIME: current(DATETIME),
   CURRENT_TIME: current(TIME),
   GENERATE_DATE_ARRAY: dateArray,
+  GENERATE_TIMESTAMP_ARRAY: timestampArray,
   FORMAT_TIME: format(TIME),
   DATE: zoned(DATE, TIMESTAMP, toLocal),
   DATETIME: zoned(DATETIME, TIMESTAMP, toLocal),

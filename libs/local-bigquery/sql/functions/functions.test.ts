@@ -7,6 +7,16 @@ import { type Kit, startKit } from "../../test-kit.ts";
  * A function that is added to the lowering table gets its lines here.
  */
 const FAMILIES: Record<string, [expression: string, expected: string | null][]> = {
+  "INTERVAL arithmetic": [
+    ["DATE '2024-01-31' + INTERVAL 1 MONTH", "2024-02-29 00:00:00"],
+    ["DATE '2024-01-15' - INTERVAL 7 DAY", "2024-01-08 00:00:00"],
+    ["INTERVAL 90 MINUTE + DATETIME '2024-01-15 12:00:00'", "2024-01-15 13:30:00"],
+    ["TIMESTAMP '2024-01-15 12:00:00+00' - INTERVAL 2 DAY", "2024-01-13 12:00:00+00"],
+    [
+      "TO_JSON_STRING(GENERATE_TIMESTAMP_ARRAY(TIMESTAMP '2024-01-01 00:00:00+00', TIMESTAMP '2024-01-01 00:10:00+00', INTERVAL 5 MINUTE))",
+      '["2024-01-01T00:00:00Z","2024-01-01T00:05:00Z","2024-01-01T00:10:00Z"]',
+    ],
+  ],
   "JSON that is made and changed": [
     ["TO_JSON_STRING(JSON_ARRAY(1, 'two', TRUE, NULL))", '[1,"two",true,null]'],
     ["TO_JSON_STRING(JSON_SET(JSON '{\"a\":1}', '$.b.c', 2))", '{"a":1,"b":{"c":2}}'],
@@ -257,6 +267,7 @@ const REFUSED: [query: string, message: RegExp][] = [
   ["SELECT SUM(x) FROM UNNEST([9223372036854775807, 1]) AS x", /out of range/],
   ["SELECT 1 = '1'", /^No matching signature for operator = for argument types: INT64, STRING/],
   ["SELECT 'a' + 1", /^No matching signature for operator \+ for argument types: STRING, INT64/],
+  ["SELECT TIMESTAMP '2024-01-15 12:00:00+00' + INTERVAL 1 MONTH", /does not support the MONTH date part/],
   ["SELECT UPPER(1)", /^No matching signature for function UPPER for argument types: INT64/],
   ["SELECT JSON '1' = JSON '1'", /^No matching signature for operator = for argument types: JSON, JSON/],
 ];

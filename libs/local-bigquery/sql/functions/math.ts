@@ -197,7 +197,8 @@ export const MATH_FUNCTIONS: Record<string, Signature[]> = {
       "O, ARRAY<O>",
       "INT64",
       (x, bounds) =>
-        `CASE WHEN ${x} IS NOT NULL THEN CAST(len(list_filter(${bounds}, lambda b: b <= ${x})) AS BIGINT) END`,
+        `CASE WHEN ${x} IS NULL THEN NULL WHEN list_count(${bounds}) < len(${bounds}) OR list_sort(${bounds}) <> ${bounds}
+          THEN bq.raise('Elements in input array to RANGE_BUCKET must be in ascending order and not NULL') ELSE CAST(len(list_filter(${bounds}, lambda b: b <= ${x})) AS BIGINT) END`,
     ),
   ],
   FARM_FINGERPRINT: [
