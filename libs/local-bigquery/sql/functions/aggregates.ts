@@ -18,20 +18,8 @@ import {
   type Type,
   typeName,
 } from "../types.ts";
-
-/** One aggregate call. `over` is the OVER (...) that follows the DuckDB aggregate, or "". */
-interface Call {
-  name: string;
-  args: Expr[];
-  distinct: boolean;
-  order: string;
-  limit: string | undefined;
-  ignoreNulls: boolean;
-  over: string;
-  where: string;
-}
-
-type Aggregate = (call: Call) => Expr;
+import { type Aggregate, argument, type Call, distinct, noMatch, sliced } from "./aggregate-call.ts";
+import { RANK_AGGREGATES } from "./rank-aggregates.ts";
 
 /** How the parser spells aggregates: node kind, name, and the parts that are arguments. Others: aggregate_function. */
 const NODES: Record<string, { name: string; args: string[] }> = {
@@ -58,21 +46,6 @@ const NODES: Record<string, { name: string; args: string[] }> = {
   var_pop: { name: "VAR_POP", args: ["this"] },
   var_samp: { name: "VAR_SAMP", args: ["this"] },
 };
-
-const argument = (call: Call, index = 0): Expr => {
-  const arg = call.args[index];
-  if (arg === undefined)
-    throw invalidQuery(`Number of arguments does not match for aggregate function ${call.name}${call.where}`);
-  return arg;
-};
-
-function noMatch(call: Call): Error {
-  return invalidQuery(
-    `No matching signature for aggregate function ${call.name} for argument types: ${call.args.map((a) => typeName(a.type)).join(", ")}${call.where}`,
-  );
-}
-
-const distinct = (call: Call): string => (call.distinct ? "DISTINCT " : "");
 
 function statistic(duck: string): Aggregate {
   return (call) => {
@@ -161,10 +134,6 @@ function average(call: Call): Expr {
   };
 }
 
-function sliced(sql: string, limit: string | undefined): string {
-  return limit === undefined ? sql : `list_slice(${sql}, 1, ${limit})`;
-}
-
 function arrayAgg(call: Call): Expr {
   const value = argument(call);
   if (value.type.kind === "ARRAY")
@@ -191,61 +160,9 @@ function stringAgg(call: Call): Expr {
   return { sql: `array_to_string(${sliced(list, call.limit)}, ${separator})`, type: STRING };
 }
 
-/** The concatenation of the rows' arrays, NULL ones left out. */
-function arrayConcatAgg(call: Call): Expr {
-  const value = argument(call);
-  if (value.type.kind !== "ARRAY") throw noMatch(call);
-  if (call.over !== "") throw notImplemented("ARRAY_CONCAT_AGG as an analytic function");
-  const lists = `list(${value.sql}${call.order}) FILTER (WHERE ${value.sql} IS NOT NULL)`;
-  return { sql: `flatten(${sliced(lists, call.limit)})`, type: value.type };
-}
-
-/** MAX_BY(x, key): the x of the row with the greatest key; rows without key are left out. */
-function extremeBy(duck: string): Aggregate {
-  return (call) => {
-    const [value, key] = [argument(call), argument(call, 1)];
-    if (!isOrdered(key.type)) throw noMatch(call);
-    if (key.type.kind === "FLOAT64") throw notImplemented(`${call.name} by a FLOAT64${call.where}`);
-    return { sql: `${duck}(${value.sql}, ${key.sql})${call.over}`, type: value.type };
-  };
-}
-
-/** The least value, those that cut the rest into n parts, and the greatest: exact, which "approximate" allows. */
-function approxQuantiles(call: Call): Expr {
-  const [value, parts] = [argument(call), argument(call, 1)];
-  if (!isOrdered(value.type) || !coercible(parts, INT64)) throw noMatch(call);
-  if (call.over !== "") throw notImplemented("APPROX_QUANTILES as an analytic function");
-  const n = Number(parts.text);
-  if (!Number.isInteger(n) || n < 1)
-    throw notImplemented("APPROX_QUANTILES with a number that is no literal");
-  const sorted = `list_sort(list(${distinct(call)}${value.sql}) FILTER (WHERE ${value.sql} IS NOT NULL))`;
-  const cuts = Array.from({ length: n + 1 }, (_, i) => i);
-  const items = cuts.map((i) => `s[greatest(1, (${i} * len(s) + ${n - 1}) // ${n})]`);
-  return {
-    sql: `list_transform([${sorted}], lambda s: CASE WHEN s IS NOT NULL THEN [${items.join(", ")}] END)[1]`,
-    type: arrayOf(value.type),
-  };
-}
-
-/** PERCENTILE_CONT and PERCENTILE_DISC, which are analytic only; NULLs are left out. */
-function percentile(duck: string, type: Type | undefined): Aggregate {
-  return (call) => {
-    const [value, at] = [argument(call), argument(call, 1)];
-    const share = Number(at.text);
-    if (call.over === "")
-      throw invalidQuery(`Aggregate function ${call.name} needs an OVER clause${call.where}`);
-    if (value.type.kind === "NUMERIC") throw notImplemented(`${call.name} on NUMERIC${call.where}`);
-    if (type ? !coercible(value, type) : !isOrdered(value.type)) throw noMatch(call);
-    if (at.text === undefined || !(share >= 0 && share <= 1))
-      throw notImplemented(`${call.name} with a percentile that is no literal from 0 to 1${call.where}`);
-    const by = type ? coerce(value, type) : value;
-    if (by.type.kind === "FLOAT64" && !type) throw notImplemented(`${call.name} of a FLOAT64${call.where}`);
-    return { sql: `${duck}(${by.sql}, ${share})${call.over}`, type: by.type };
-  };
-}
-
 /** Every aggregate that is lowered; others are refused by name. */
 export const AGGREGATES: Record<string, Aggregate> = {
+  ...RANK_AGGREGATES,
   COUNT: count,
   COUNTIF: boolean("count_if", INT64),
   SUM: sum,
@@ -253,11 +170,7 @@ export const AGGREGATES: Record<string, Aggregate> = {
   MIN: extreme("min"),
   MAX: extreme("max"),
   ANY_VALUE: (call) => ({ sql: `any_value(${argument(call).sql})${call.over}`, type: argument(call).type }),
-  APPROX_QUANTILES: approxQuantiles,
   ARRAY_AGG: arrayAgg,
-  ARRAY_CONCAT_AGG: arrayConcatAgg,
-  MAX_BY: extremeBy("arg_max_null"),
-  MIN_BY: extremeBy("arg_min_null"),
   STRING_AGG: stringAgg,
   APPROX_COUNT_DISTINCT: (call) => ({
     sql: `count(DISTINCT ${argument(call).sql})${call.over}`,
@@ -270,8 +183,6 @@ export const AGGREGATES: Record<string, Aggregate> = {
   COVAR_SAMP: pair("covar_samp"),
   LOGICAL_AND: boolean("bool_and", BOOL),
   LOGICAL_OR: boolean("bool_or", BOOL),
-  PERCENTILE_CONT: percentile("quantile_cont", FLOAT64),
-  PERCENTILE_DISC: percentile("quantile_disc", undefined),
   STDDEV: statistic("stddev_samp"),
   STDDEV_SAMP: statistic("stddev_samp"),
   STDDEV_POP: statistic("stddev_pop"),

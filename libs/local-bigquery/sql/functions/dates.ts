@@ -1,6 +1,5 @@
 import { invalidQuery, notImplemented } from "../../errors.ts";
 import { now } from "../analysis.ts";
-import { asNode } from "../ast.ts";
 import { coerce, coercible } from "../coerce.ts";
 import type { Expr } from "../expr.ts";
 import { type Context, constantText, lower } from "../lower-expr.ts";
@@ -9,17 +8,9 @@ import { DATE, DATETIME, duckType, INT64, STRING, TIME, TIMESTAMP, type Type, ty
 import { formatSpecifiers } from "./formats.ts";
 import type { FunctionCall, Special } from "./index.ts";
 import { readInterval, readPart, weekStart } from "./parts.ts";
+import { SERIES_SPECIALS } from "./series.ts";
+import { badPart, MICROS, MONTHS, shift } from "./shift.ts";
 import { fromLocal, readZone, toLocal, type Zone } from "./zones.ts";
-
-const MICROS: Record<string, number> = {
-  MICROSECOND: 1,
-  MILLISECOND: 1_000,
-  SECOND: 1_000_000,
-  MINUTE: 60_000_000,
-  HOUR: 3_600_000_000,
-  DAY: 86_400_000_000,
-};
-const MONTHS: Record<string, number> = { MONTH: 1, QUARTER: 3, YEAR: 12 };
 
 const date = (x: string): string => `CAST(${x} AS DATE)`;
 
@@ -80,10 +71,6 @@ function operand(context: Context, value: unknown, type: Type, found: FunctionCa
   );
 }
 
-function badPart(found: FunctionCall, part: string): Error {
-  return invalidQuery(`Unsupported date part ${part} in ${found.name}${found.where}`);
-}
-
 /** *_ADD and *_SUB. A TIMESTAMP takes no part longer than a day, a DATE none shorter. */
 function add(sign: 1 | -1): Special {
   return (found) => {
@@ -105,48 +92,6 @@ function actualType(context: Context, value: unknown, type: Type): Type {
   if (expr.type.kind === "DATETIME" || expr.type.kind === "TIMESTAMP")
     throw notImplemented(`DATE functions on ${expr.type.kind}: use the ${expr.type.kind}_ function`);
   return type;
-}
-
-function shift(value: string, count: string, part: string, family: string): string | undefined {
-  const months = MONTHS[part];
-  if (months !== undefined && family !== "TIMESTAMP")
-    return `${value} + to_months(CAST(${count} * ${months} AS INTEGER))`;
-  if ((part === "DAY" || part === "WEEK") && family === "DATE")
-    return `${value} + CAST(${count} * ${part === "WEEK" ? 7 : 1} AS INTEGER)`;
-  const micros = part === "WEEK" && family === "DATETIME" ? 7 * (MICROS.DAY ?? 0) : MICROS[part];
-  if (micros === undefined || family === "DATE") return undefined;
-  return `${value} + to_microseconds(${count} * ${micros})`;
-}
-
-/**
- * value + INTERVAL n part, or minus it; undefined where neither side is an INTERVAL. A DATE becomes a DATETIME; a
- * TIMESTAMP takes no part longer than a day.
- */
-export function intervalArithmetic(
-  context: Context,
-  symbol: string,
-  left: unknown,
-  right: unknown,
-  where: string,
-): Expr | undefined {
-  const [of, by] = symbol === "+" && isInterval(left) ? [right, left] : [left, right];
-  if ((symbol !== "+" && symbol !== "-") || !isInterval(by)) return undefined;
-  if (isInterval(of)) throw notImplemented(`arithmetic of INTERVAL values${where}`);
-  const value = lower(context, of);
-  const kind = value.type.kind;
-  if (kind !== "DATE" && kind !== "DATETIME" && kind !== "TIMESTAMP")
-    throw notImplemented(`operator ${symbol} on ${typeName(value.type)} and INTERVAL${where}`);
-  const { count, part } = readInterval(context, by);
-  const family = kind === "TIMESTAMP" ? "TIMESTAMP" : "DATETIME";
-  const start = `CAST(${value.sql} AS TIMESTAMP)`;
-  const made = shift(start, symbol === "+" ? count : `(-${count})`, part, family);
-  if (made === undefined)
-    throw invalidQuery(`${kind} ${symbol} INTERVAL does not support the ${part} date part${where}`);
-  return { sql: `CAST(${made} AS TIMESTAMP)`, type: family === "TIMESTAMP" ? TIMESTAMP : DATETIME, where };
-}
-
-function isInterval(value: unknown): boolean {
-  return asNode(value).kind === "interval";
 }
 
 /** TIMESTAMP_DIFF counts whole units; DATE_DIFF and DATETIME_DIFF count the boundaries that lie between. */
@@ -248,55 +193,6 @@ function isZoneArgument(context: Context, value: unknown): boolean {
   return lower(context, value).type.kind === "STRING";
 }
 
-/** GENERATE_DATE_ARRAY(from, to [, INTERVAL n part]). */
-const dateArray: Special = (found) => {
-  const { context, args, name, where } = found;
-  const step = args[2] === undefined ? { count: "1", part: "DAY" } : readInterval(context, args[2]);
-  const unit =
-    step.part === "DAY"
-      ? "to_days"
-      : step.part === "WEEK"
-        ? "to_weeks"
-        : step.part === "MONTH"
-          ? "to_months"
-          : undefined;
-  if (unit === undefined) throw notImplemented(`${name} by ${step.part}${where}`);
-  const signature = sig(
-    "DATE, DATE",
-    "ARRAY<DATE>",
-    (a, b) =>
-      `list_transform(generate_series(CAST(${a} AS TIMESTAMP), CAST(${b} AS TIMESTAMP), ${unit}(CAST(${step.count} AS INTEGER))), lambda x: CAST(x AS DATE))`,
-  );
-  if (step.part === "MONTH") throw notImplemented(`${name} by MONTH${where}`);
-  return call(
-    name,
-    [signature],
-    args.slice(0, 2).map((arg) => lower(context, arg)),
-    where,
-  );
-};
-
-/** GENERATE_TIMESTAMP_ARRAY(from, to, INTERVAL n part): a step may be negative. */
-const timestampArray: Special = (found) => {
-  const { context, args, name, where } = found;
-  const { count, part } = readInterval(context, args[2]);
-  const micros = MICROS[part];
-  if (micros === undefined) throw badPart(found, part);
-  const signature = sig(
-    "TIMESTAMP, TIMESTAMP",
-    "ARRAY<TIMESTAMP>",
-    (a, b) =>
-      `CASE WHEN ${count} = 0 THEN bq.raise('Sequence step cannot be 0.') ELSE
-        list_transform(generate_series(epoch_us(${a}), epoch_us(${b}), ${count} * ${micros}), lambda x: make_timestamp(x)) END`,
-  );
-  return call(
-    name,
-    [signature],
-    args.slice(0, 2).map((arg) => lower(context, arg)),
-    where,
-  );
-};
-
 export const DATE_SPECIALS: Record<string, Special> = {
   DATE_ADD: add(1),
   DATE_SUB: add(-1),
@@ -318,8 +214,7 @@ export const DATE_SPECIALS: Record<string, Special> = {
   CURRENT_TIMESTAMP: current(TIMESTAMP),
   CURRENT_DATETIME: current(DATETIME),
   CURRENT_TIME: current(TIME),
-  GENERATE_DATE_ARRAY: dateArray,
-  GENERATE_TIMESTAMP_ARRAY: timestampArray,
+  ...SERIES_SPECIALS,
   FORMAT_TIME: format(TIME),
   DATE: zoned(DATE, TIMESTAMP, toLocal),
   DATETIME: zoned(DATETIME, TIMESTAMP, toLocal),
