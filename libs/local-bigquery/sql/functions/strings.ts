@@ -51,8 +51,8 @@ export const STRING_FUNCTIONS: Record<string, Signature[]> = {
     sig("STRING, INT64, INT64", "STRING", (s, p, n) => `bq.substr3(${s}, ${p}, ${n})`),
   ],
   CONCAT: [
-    sig("STRING*", "STRING", (...s) => `(${s.join(" || ")})`),
-    sig("BYTES*", "BYTES", (...s) => `(${s.join(" || ")})`),
+    sig("STRING, STRING*", "STRING", (...s) => `(${s.join(" || ")})`),
+    sig("BYTES, BYTES*", "BYTES", (...s) => `(${s.join(" || ")})`),
   ],
   REPLACE: [
     sig(
