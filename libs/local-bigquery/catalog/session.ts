@@ -6,14 +6,12 @@ import type {
   DuckDBValue,
 } from "@duckdb/node-api";
 
-/** Statements that a connection keeps prepared, and the longest one worth it (characters). */
-const KEPT = 100;
-const LONGEST_KEPT = 20_000;
-
-/** One DuckDB connection, with the statements that it ran last kept prepared. One statement at a time. */
+/**
+ * One DuckDB connection. One statement at a time. Nothing is kept prepared: DuckDB plans a statement by what its tables
+ * hold when it is prepared (over an empty table: finds nothing), and does not plan it anew when rows come.
+ */
 export class Session {
   readonly #connection: DuckDBConnection;
-  readonly #prepared = new Map<string, DuckDBPreparedStatement>();
 
   constructor(connection: DuckDBConnection) {
     this.#connection = connection;
@@ -24,12 +22,13 @@ export class Session {
     sql: string,
     bind: (statement: DuckDBPreparedStatement) => void,
   ): Promise<DuckDBMaterializedResult> {
-    const kept = this.#prepared.get(sql);
-    const statement = kept ?? (await this.#connection.prepare(sql));
-    if (sql.length > LONGEST_KEPT) return runOnce(statement, bind);
-    if (!kept) this.#keep(sql, statement);
-    bind(statement);
-    return statement.run();
+    const statement = await this.#connection.prepare(sql);
+    try {
+      bind(statement);
+      return await statement.run();
+    } finally {
+      statement.destroySync();
+    }
   }
 
   run(sql: string, values: DuckDBValue[] = [], types: DuckDBType[] = []): Promise<DuckDBMaterializedResult> {
@@ -48,34 +47,11 @@ export class Session {
     return (await this.run(sql, values)).getRows();
   }
 
-  #keep(sql: string, statement: DuckDBPreparedStatement): void {
-    this.#prepared.set(sql, statement);
-    if (this.#prepared.size <= KEPT) return;
-    const oldest = this.#prepared.entries().next().value;
-    if (!oldest) return;
-    this.#prepared.delete(oldest[0]);
-    oldest[1].destroySync();
-  }
-
   interrupt(): void {
     this.#connection.interrupt();
   }
 
   close(): void {
-    for (const statement of this.#prepared.values()) statement.destroySync();
-    this.#prepared.clear();
     this.#connection.closeSync();
-  }
-}
-
-async function runOnce(
-  statement: DuckDBPreparedStatement,
-  bind: (statement: DuckDBPreparedStatement) => void,
-): Promise<DuckDBMaterializedResult> {
-  try {
-    bind(statement);
-    return await statement.run();
-  } finally {
-    statement.destroySync();
   }
 }
