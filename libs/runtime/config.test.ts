@@ -24,7 +24,7 @@ test("without any variable the embedded mode's defaults hold", () => {
     GCP_PROJECT_ID: "gac-prod-471220",
     BIGQUERY_LOCATION: "US",
     PLATFORM_DATASET: "convergence_platform",
-    RUNNER_SLOTS: 16,
+    RUNNER_SLOTS: 64,
     EMBEDDED_BUS_SYNCHRONOUS: "full",
     OPERATOR_PORT: 9100,
     KAFKA_TOPIC_PREFIX: "",

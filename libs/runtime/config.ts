@@ -84,9 +84,9 @@ const variables = {
     secret: true,
   }).optional(),
   RUNNER_SLOTS: whole(1, 10_000, {
-    description: "How many steps a step-runner executes at once.",
+    description: "How many steps a step-runner executes at once; most of the time they wait for BigQuery.",
     unit: "steps",
-  }).prefault("16"),
+  }).prefault("64"),
   EMBEDDED_BUS_SYNCHRONOUS: oneOf(
     ["full", "normal"],
     "SQLite's synchronous of the embedded bus. full: what was accepted survives a power cut; normal: it survives a killed process, a power cut may take the last moments.",
