@@ -158,7 +158,10 @@ ORDER BY start_time DESC;`),
       recent.map(({ pipeline_id, status }) => `${pipeline_id} ${status}`),
       [`${PIPELINE} COMPLETE`, `${TENANT}-gcp-example-dryrun COMPLETE`],
     );
-    const steps = await query(`SELECT
+    // Another table: its rows come by a job of their own.
+    const steps = await eventually(
+      () =>
+        query(`SELECT
   step_name,
   step_type,
   status,
@@ -169,7 +172,9 @@ ORDER BY start_time DESC;`),
   error_message
 FROM \`${PROJECT}.${TENANT}.step_logs\`
 WHERE pipeline_logging_id = '${runId}'
-ORDER BY step_index;`);
+ORDER BY step_index;`),
+      (rows) => rows.some(({ status }) => status === "COMPLETE"),
+    );
     const day = billingSample(root).rows.filter(({ date }) => date === "2025-11-15").length;
     assert.deepEqual(
       steps.map(({ step_type, status, rows_processed }) => ({ step_type, status, rows_processed })),
