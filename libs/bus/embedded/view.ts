@@ -1,16 +1,10 @@
-import type { Timer } from "@convergence/runtime/clock.ts";
 import type { BusRecord, Offset, Partition, View, ViewOptions } from "../port.ts";
+import { PositionWaiters } from "../waiters.ts";
 import type { Client, Participant } from "./client.ts";
 import type { Core } from "./core.ts";
 import type { Cursor } from "./cursor.ts";
 import type { PartitionLog } from "./log.ts";
 import { Reader } from "./reader.ts";
-
-interface Waiter {
-  ends: ReadonlyMap<Cursor, Offset>;
-  resolve(caughtUp: boolean): void;
-  timer: Timer | undefined;
-}
 
 /** Reads whole topics without a group: see Bus.view. */
 export class EmbeddedView implements View, Participant {
@@ -19,11 +13,12 @@ export class EmbeddedView implements View, Participant {
   readonly #client: Client;
   readonly #reader: Reader;
   readonly #cursors = new Map<string, Cursor[]>();
-  #waiters: Waiter[] = [];
+  readonly #waiters: PositionWaiters<Cursor>;
   #over = false;
 
   constructor(core: Core, client: Client, options: ViewOptions, fold: (record: BusRecord) => void) {
     this.#core = core;
+    this.#waiters = new PositionWaiters(core.clock);
     this.#client = client;
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
@@ -33,7 +28,7 @@ export class EmbeddedView implements View, Participant {
       this.#end();
       reject(error);
     };
-    this.#reader = new Reader(core.readers, client, name, fail, () => this.#answer());
+    this.#reader = new Reader(core.readers, client, name, fail, () => this.#waiters.answer());
     for (const topic of topics) {
       const cursors = topic.logs.map((log) => this.#reader.read(log, start(options, log), { handle: fold }));
       this.#cursors.set(topic.spec.name, cursors);
@@ -66,40 +61,15 @@ export class EmbeddedView implements View, Participant {
   }
 
   #wait(ms: number | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
-      const cursors = [...this.#cursors.values()].flat();
-      const ends = new Map(cursors.map((cursor) => [cursor, cursor.log.end]));
-      const waiter: Waiter = { ends, resolve, timer: undefined };
-      if (ms !== undefined) {
-        waiter.timer = this.#core.clock.after(ms, () => {
-          this.#waiters = this.#waiters.filter((other) => other !== waiter);
-          resolve(false);
-        });
-      }
-      this.#waiters.push(waiter);
-      this.#answer();
-    });
-  }
-
-  /** Resolves those that wait for what is folded by now. */
-  #answer(): void {
-    if (this.#waiters.length === 0) return;
-    this.#waiters = this.#waiters.filter(({ ends, resolve, timer }) => {
-      for (const [cursor, end] of ends) if (cursor.position < end) return true;
-      timer?.clear();
-      resolve(true);
-      return false;
-    });
+    const cursors = [...this.#cursors.values()].flat();
+    return this.#waiters.wait(new Map(cursors.map((cursor) => [cursor, cursor.log.end])), ms);
   }
 
   #end(): void {
     this.#over = true;
     this.#reader.close();
     this.#client.remove(this);
-    for (const { resolve, timer } of this.#waiters.splice(0)) {
-      timer?.clear();
-      resolve(false);
-    }
+    this.#waiters.end();
   }
 }
 

@@ -1,15 +1,9 @@
-import type { Timer } from "@convergence/runtime/clock.ts";
 import type { BusRecord, Ends, Offset, Partition, View, ViewOptions } from "../port.ts";
+import { PositionWaiters } from "../waiters.ts";
 import type { Core, Participant } from "./core.ts";
 import type { Cursor } from "./cursor.ts";
 import { Reader } from "./reader.ts";
 import type { Topic } from "./topics.ts";
-
-interface Waiter {
-  ends: ReadonlyMap<Cursor, Offset>;
-  resolve(caughtUp: boolean): void;
-  timer: Timer | undefined;
-}
 
 /** Reads whole topics without a group: see Bus.view. */
 export async function startView(
@@ -30,7 +24,7 @@ class KafkaView implements View, Participant {
   readonly #topics: readonly Topic[];
   readonly #reader: Reader;
   readonly #cursors = new Map<string, Cursor[]>();
-  #waiters: Waiter[] = [];
+  readonly #waiters: PositionWaiters<Cursor>;
   #over = false;
 
   constructor(
@@ -41,6 +35,7 @@ class KafkaView implements View, Participant {
     fold: (record: BusRecord) => void,
   ) {
     this.#core = core;
+    this.#waiters = new PositionWaiters(core.clock);
     this.#topics = topics;
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
@@ -49,7 +44,7 @@ class KafkaView implements View, Participant {
       reject(error);
     };
     this.#reader = new Reader(core.readers, `view:${options.member ?? options.topics.join()}`, fail, () =>
-      this.#answer(),
+      this.#waiters.answer(),
     );
     for (const topic of topics) {
       const { name } = topic.spec;
@@ -88,33 +83,13 @@ class KafkaView implements View, Participant {
   }
 
   #wait(ends: ReadonlyMap<string, Ends>, deadline: number | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
-      const wanted = new Map(
-        [...this.#cursors].flatMap(([topic, cursors]) =>
-          cursors.map((cursor) => [cursor, ends.get(topic)?.get(cursor.partition)?.end ?? 0] as const),
-        ),
-      );
-      const waiter: Waiter = { ends: wanted, resolve, timer: undefined };
-      if (deadline !== undefined) {
-        waiter.timer = this.#core.clock.after(Math.max(0, deadline - this.#core.clock.now()), () => {
-          this.#waiters = this.#waiters.filter((other) => other !== waiter);
-          resolve(false);
-        });
-      }
-      this.#waiters.push(waiter);
-      this.#answer();
-    });
-  }
-
-  /** Resolves those that wait for what is folded by now. */
-  #answer(): void {
-    if (this.#waiters.length === 0) return;
-    this.#waiters = this.#waiters.filter(({ ends, resolve, timer }) => {
-      for (const [cursor, end] of ends) if (cursor.position < end) return true;
-      timer?.clear();
-      resolve(true);
-      return false;
-    });
+    const wanted = new Map(
+      [...this.#cursors].flatMap(([topic, cursors]) =>
+        cursors.map((cursor) => [cursor, ends.get(topic)?.get(cursor.partition)?.end ?? 0] as const),
+      ),
+    );
+    const ms = deadline === undefined ? undefined : Math.max(0, deadline - this.#core.clock.now());
+    return this.#waiters.wait(wanted, ms);
   }
 
   #end(): void {
@@ -122,10 +97,7 @@ class KafkaView implements View, Participant {
     this.#over = true;
     this.#reader.close();
     this.#core.remove(this);
-    for (const { resolve, timer } of this.#waiters.splice(0)) {
-      timer?.clear();
-      resolve(false);
-    }
+    this.#waiters.end();
   }
 }
 
