@@ -26,21 +26,34 @@ export interface ServiceProcess {
 export interface Cluster {
   adminKey: string;
   bigQueryUrl: string;
-  /** Starts a service; not ready yet. A gateway keeps its views in a folder of its own, unless told which. */
+  /**
+   * Starts a service; not ready yet. It listens on free ports and keeps its data in a folder of its own, unless `env`
+   * says where (PORT, OPERATOR_PORT, CONVERGENCE_DATA_DIR).
+   */
   start(name: ServiceName, env?: Record<string, string>): Promise<ServiceProcess>;
   close(): Promise<void>;
 }
 
+export interface ClusterOptions {
+  /** Where the services keep what they keep; stays after `close`. Absent: a folder that goes with the cluster. */
+  folder?: string;
+  /** A file descriptor for all that the processes print. Absent: standard error goes to ours, the rest nowhere. */
+  output?: number;
+}
+
 /** Prepares a cluster on a broker: a local BigQuery, a key ring, an admin key. */
-export async function cluster(brokers: string): Promise<Cluster> {
-  const folder = await mkdtemp(path.join(tmpdir(), "convergence-cluster-"));
+export async function cluster(
+  brokers: string,
+  { folder: kept, output }: ClusterOptions = {},
+): Promise<Cluster> {
+  const folder = kept ?? (await mkdtemp(path.join(tmpdir(), "convergence-cluster-")));
   const adminKey = "the-admin-key-of-a-test";
   const bigQueryPort = await freePort();
   const children: ChildProcess[] = [];
   const run = (entry: string[], env: Record<string, string>) => {
     const child = spawn(process.execPath, entry, {
       cwd: root,
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", output ?? "ignore", output ?? "inherit"],
       env: { ...process.env, ...env },
     });
     children.push(child);
@@ -52,14 +65,15 @@ export async function cluster(brokers: string): Promise<Cluster> {
     adminKey,
     bigQueryUrl,
     async start(name, env = {}) {
-      const [port, operatorPort] = [await freePort(), await freePort()];
+      const port = env.PORT ?? String(await freePort());
+      const operatorPort = env.OPERATOR_PORT ?? String(await freePort());
       const child = run([path.join(root, "cli", "service.ts"), name], {
         KAFKA_BROKERS: brokers,
         BIGQUERY_ENDPOINT: bigQueryUrl,
         ADMIN_API_KEY: adminKey,
         KEY_RING_FILE: path.join(folder, "keys.json"),
-        PORT: String(port),
-        OPERATOR_PORT: String(operatorPort),
+        PORT: port,
+        OPERATOR_PORT: operatorPort,
         CONVERGENCE_DATA_DIR: path.join(folder, `${name}-${port}`),
         ...env,
       });
@@ -75,7 +89,7 @@ export async function cluster(brokers: string): Promise<Cluster> {
     },
     async close() {
       await Promise.all(children.map((child) => end(child, "SIGKILL")));
-      await rm(folder, { recursive: true, force: true });
+      if (kept === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -10,15 +10,17 @@ export interface Answer {
 
 const object = z.record(z.string(), z.unknown());
 
-/** One exchange. A body that is no string is sent as JSON. */
+/** One exchange. A body that is no string is sent as JSON. @throws whatever ends it early, `signal` too */
 export async function call(
   url: string,
   method = "GET",
   body?: unknown,
   headers: Record<string, string> = {},
+  signal?: AbortSignal,
 ): Promise<Answer> {
   const response = await fetch(url, {
     method,
+    signal: signal ?? null,
     headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
     body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
   });
