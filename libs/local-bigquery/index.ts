@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "@convergence/runtime/clock.ts";
 import { Store } from "./catalog/store.ts";
+import { Expiry } from "./jobs/expiry.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { QueryEngine } from "./jobs/query-work.ts";
 import { listen, portOf } from "./rest/server.ts";
@@ -33,7 +34,13 @@ export async function startLocalBigQuery(options: LocalBigQueryOptions): Promise
   const clock = options.clock ?? systemClock;
   const store = await Store.open(options.file, clock);
   const jobs = new Jobs(store, clock);
-  const service = { store, jobs, engine: new QueryEngine(store), log: options.log ?? (() => undefined) };
+  const service = {
+    store,
+    jobs,
+    engine: new QueryEngine(store),
+    expiry: new Expiry(store),
+    log: options.log ?? (() => undefined),
+  };
   try {
     await jobs.recover();
     const server = await listen(service, options.host, options.port);

@@ -4,7 +4,7 @@ import { checkTableId, duckSchema, duckTable, legacyName, type TableName } from 
 import { type Field, typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { duplicate, invalid } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
+import { type JsonObject, numberOf } from "../json.ts";
 import { ident } from "../sql/expr.ts";
 import { duckType } from "../sql/types.ts";
 
@@ -53,11 +53,24 @@ export async function createTable(
   checkTableId(name.table);
   if (fields.length === 0) throw invalid(`Table ${legacyName(name)} must have a schema`);
   checkLayout(fields, metadata);
-  const table: Table = { name, fields, metadata, ...times };
+  const table: Table = { name, fields, metadata: withExpiry(transaction, name, metadata, times), ...times };
   if (viewQuery(table) === undefined)
     await transaction.session.define(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
   await transaction.putTable(table);
   return table;
+}
+
+/** A table without an expiry of its own has that of its dataset. */
+function withExpiry(
+  transaction: Transaction,
+  name: TableName,
+  metadata: JsonObject,
+  times: { created: number },
+): JsonObject {
+  const dataset = transaction.catalog.findDataset(name.project, name.dataset);
+  const lifetime = numberOf(dataset?.metadata.defaultTableExpirationMs);
+  if (lifetime === undefined || numberOf(metadata.expirationTime) !== undefined) return metadata;
+  return { ...metadata, expirationTime: String(times.created + lifetime) };
 }
 
 export async function dropTable(transaction: Transaction, table: Table): Promise<void> {

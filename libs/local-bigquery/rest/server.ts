@@ -100,10 +100,9 @@ function decode(part: string): string | undefined {
 /** Serves the routes. Rejects where the port cannot be listened on. */
 export async function listen(service: Service, host: string, port: number): Promise<Server> {
   const routes = routesOf(service);
-  const { log } = service;
   const server = createServer((incoming, response) => {
-    handle(routes, host, incoming, response, log).catch((error: unknown) => {
-      log(`local BigQuery: ${String(error)}`);
+    handle(routes, host, incoming, response, service).catch((error: unknown) => {
+      service.log(`local BigQuery: ${String(error)}`);
       response.destroy();
     });
   });
@@ -123,7 +122,7 @@ async function handle(
   host: string,
   incoming: IncomingMessage,
   response: ServerResponse,
-  log: (line: string) => void,
+  { expiry, log }: Service,
 ): Promise<void> {
   let reply: Reply;
   try {
@@ -131,6 +130,7 @@ async function handle(
     const url = new URL(incoming.url ?? "/", "http://local");
     const isUpload = url.pathname.startsWith(UPLOAD_BASE);
     const body = await readBody(incoming, isUpload ? MAX_UPLOAD : MAX_BODY);
+    if (expiry.due()) await expiry.sweep();
     const method = incoming.method ?? "GET";
     const found = matchRoute(routes, method, url.pathname);
     reply = await found.handle({

@@ -1,4 +1,5 @@
 import type { Store } from "../catalog/store.ts";
+import type { Expiry } from "../jobs/expiry.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { QueryEngine } from "../jobs/query-work.ts";
 
@@ -7,6 +8,7 @@ export interface Service {
   store: Store;
   jobs: Jobs;
   engine: QueryEngine;
+  expiry: Expiry;
   /** Takes one line at a time. */
   log: (line: string) => void;
 }

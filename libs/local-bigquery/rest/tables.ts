@@ -87,6 +87,8 @@ export async function insertTable(store: Store, request: Request): Promise<Reply
   const body = request.json();
   const { project = "", dataset = "" } = request.params;
   for (const key of NOT_TABLES) if (isObject(body[key])) throw notImplemented(`tables.insert with ${key}`);
+  if (!isObject(body.view) && !isObject(body.schema)) throw notImplemented("a table without a schema");
+  checkFilter(body);
   const table = stringOr(objectOr(body.tableReference).tableId, "");
   const name: TableName = { project, dataset, table };
   const sql = objectOr(body.view).query;
@@ -111,6 +113,12 @@ export async function insertTable(store: Store, request: Request): Promise<Reply
     );
   });
   return ok(await show(store, store.catalog.getTable(name)));
+}
+
+/** The service refuses queries without a filter on such a table; this endpoint cannot tell whether there is one. */
+function checkFilter(body: JsonObject): void {
+  if (body.requirePartitionFilter === true || objectOr(body.timePartitioning).requirePartitionFilter === true)
+    throw notImplemented("requirePartitionFilter");
 }
 
 /** The schema of a view with this query. */
@@ -146,6 +154,7 @@ export async function updateTable(store: Store, request: Request): Promise<Reply
   const body = request.json();
   if (isObject(body.view) || isObject(body.materializedView))
     throw notImplemented("a change of a view's query");
+  checkFilter(body);
   await store.write(async (transaction) => {
     const found = transaction.catalog.getTable(name);
     checkEtag(request, etagOf(found));
