@@ -1,7 +1,8 @@
 /** `npm run bench [-- NAME]`: the measurements behind every speed that the docs name. */
+import { benchKafka } from "./kafka.ts";
 import { benchRuns } from "./runs.ts";
 
-const BENCHES: Record<string, () => Promise<void>> = { runs: benchRuns };
+const BENCHES: Record<string, () => Promise<void>> = { runs: benchRuns, kafka: benchKafka };
 
 const name = process.argv[2] ?? "runs";
 const bench = BENCHES[name];

@@ -1,16 +1,10 @@
-import { z } from "zod";
 import { freshPlace, startPlatform } from "../cli/testing/platform.ts";
 import { type Client, client, percentile } from "./client.ts";
+import { CLIENTS, onboard, oneRun, rate, times } from "./noop-runs.ts";
 
-const TENANT = "bench_tenant";
 const WARM_RUNS = 300;
 const ONE_CLIENT_RUNS = 500;
 const LOAD_MS = 10_000;
-const CLIENTS = 64;
-
-const triggered = z.object({ pipeline_logging_id: z.string() });
-const ended = z.object({ status: z.string() });
-const onboarded = z.object({ api_key: z.string() });
 
 /**
  * 3-step noop runs as a client sees them: POST, then GET ?wait= until COMPLETE. Durable (synchronous=full).
@@ -41,47 +35,7 @@ export async function benchRuns(): Promise<void> {
   }
 }
 
-async function onboard(url: string): Promise<string> {
-  const http = client(url, {}, 1);
-  const answer = await http.call("POST", "/api/v1/customers/onboard", { tenant_id: TENANT });
-  http.close();
-  return onboarded.parse(answer.body).api_key;
-}
-
-async function oneRun(http: Client): Promise<void> {
-  const path = `/api/v1/pipelines/run/${TENANT}/gcp/example/noop`;
-  const { body } = await http.call("POST", path, {});
-  const { pipeline_logging_id } = triggered.parse(body);
-  const end = await http.call("GET", `/api/v1/pipelines/runs/${pipeline_logging_id}?wait=30`);
-  const { status } = ended.parse(end.body);
-  if (status !== "COMPLETE") throw new Error(`run ${pipeline_logging_id} is ${status}`);
-}
-
 async function twoExchanges(http: Client): Promise<void> {
   await http.call("GET", "/health/live");
   await http.call("GET", "/health/live");
-}
-
-async function times(count: number, run: () => Promise<void>): Promise<number[]> {
-  const samples: number[] = [];
-  for (let n = 0; n < count; n += 1) {
-    const begun = performance.now();
-    await run();
-    samples.push(performance.now() - begun);
-  }
-  return samples;
-}
-
-/** How many a second CLIENTS clients get done, each one after another. */
-async function rate(run: () => Promise<void>, ms: number): Promise<number> {
-  const begun = performance.now();
-  let count = 0;
-  const one = async () => {
-    while (performance.now() - begun < ms) {
-      await run();
-      count += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, one));
-  return count / ((performance.now() - begun) / 1000);
 }
