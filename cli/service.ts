@@ -4,8 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { openKafkaBus } from "@convergence/bus/kafka/index.ts";
-import { topicSpecs } from "@convergence/contracts";
 import { localKeyRing } from "@convergence/keys";
 import {
   type Config,
@@ -19,11 +17,10 @@ import {
   type ReadyChecks,
   readConfig,
   runUntilSignal,
-  StartError,
-  systemClock,
   systemRandom,
 } from "@convergence/runtime";
 import { bigQueryWarehouse } from "@convergence/warehouse";
+import { kafkaBus, required } from "./kafka-bus.ts";
 import { gatewayPart, loadTemplates, pipelinePart, runnerPart, type Shared, tenantPart } from "./services.ts";
 
 const SERVICES = ["gateway", "tenant-service", "pipeline-service", "step-runner"] as const;
@@ -46,18 +43,7 @@ async function start(service: Service, config: Config, parts: Lifecycle): Promis
   );
   const bus = await parts.start(
     "bus",
-    () =>
-      openKafkaBus({
-        brokers: required(config.KAFKA_BROKERS, "KAFKA_BROKERS", "host:port of a broker").split(","),
-        clientId: service,
-        topics: topicSpecs(config.KAFKA_PARTITIONS),
-        prefix: config.KAFKA_TOPIC_PREFIX,
-        replicationFactor: config.KAFKA_REPLICATION_FACTOR,
-        tls: config.KAFKA_TLS === "on",
-        sasl: sasl(config),
-        clock: systemClock,
-        log: logOf("kafka"),
-      }),
+    () => kafkaBus(config, service, logOf("kafka")),
     (opened) => opened.close(),
   );
   bus.failed.catch((error: unknown) => fatal(error, logOf("kafka")));
@@ -112,23 +98,6 @@ async function keyRingFile(shared: Shared): Promise<string> {
 function warehouse(config: Config) {
   const { GCP_PROJECT_ID: project, BIGQUERY_LOCATION: location, BIGQUERY_ENDPOINT: endpoint } = config;
   return bigQueryWarehouse({ project, location, ...(endpoint === undefined ? {} : { endpoint }) });
-}
-
-function sasl(config: Config) {
-  const { KAFKA_SASL_MECHANISM: mechanism } = config;
-  if (mechanism === undefined) return undefined;
-  const username = required(config.KAFKA_SASL_USERNAME, "KAFKA_SASL_USERNAME", "who logs in to Kafka");
-  const password = required(
-    config.KAFKA_SASL_PASSWORD,
-    "KAFKA_SASL_PASSWORD",
-    "the password to log in to Kafka",
-  );
-  return { mechanism, username, password };
-}
-
-function required(value: string | undefined, variable: string, what: string): string {
-  if (value !== undefined) return value;
-  throw new StartError(`${variable} is not set`, `Set it to ${what}.`);
 }
 
 function isService(name: string | undefined): name is Service {

@@ -1,6 +1,7 @@
 import type { Admin, KafkaConfig } from "kafkajs";
 import { errorType, KafkaBusError } from "./errors.ts";
 import kafkajs from "./kafkajs.ts";
+import type { KafkaBusOptions } from "./options.ts";
 import type { Topic } from "./topics.ts";
 
 /** From this many replicas on, an append waits until two of them have it, so that one may be lost. */
@@ -10,19 +11,21 @@ const SAFE_REPLICAS = 3;
 const AT_CREATION = { "message.timestamp.type": "LogAppendTime" };
 
 /**
- * Makes the topics that the brokers lack and checks those that they have. Several may do so at once.
+ * Makes the topics that the brokers lack, unless told to take `existing` ones alone, and checks those that they have.
+ * Several may do so at once.
  * @throws KafkaBusError where a topic is kept otherwise than declared; kafkajs' errors where the brokers are away.
  */
 export async function declareTopics(
   config: KafkaConfig,
   topics: readonly Topic[],
-  replicationFactor?: number,
+  { replicationFactor, existing = false }: Pick<KafkaBusOptions, "replicationFactor" | "existing">,
 ): Promise<void> {
   const admin = new kafkajs.Kafka(config).admin();
   try {
     await admin.connect();
     const there = new Set(await admin.listTopics());
     const missing = topics.filter(({ stored }) => !there.has(stored));
+    if (missing.length > 0 && existing) throw notThere(missing);
     if (missing.length > 0) await create(admin, missing, replicationFactor);
     await check(admin, topics);
   } catch (error) {
@@ -77,6 +80,14 @@ async function check(admin: Admin, topics: readonly Topic[]): Promise<void> {
       if (had !== value) throw otherwise(topic, name, had ?? "unknown", value);
     }
   }
+}
+
+function notThere(missing: readonly Topic[]): KafkaBusError {
+  const names = missing.map(({ stored }) => stored).join(", ");
+  return new KafkaBusError(
+    `the brokers do not have these topics: ${names}`,
+    "Services make them at their start: check the brokers' address and the topic prefix, or start a service first.",
+  );
 }
 
 function checkPartitions({ stored, spec }: Topic, had: number | undefined): void {

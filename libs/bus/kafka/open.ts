@@ -33,7 +33,7 @@ export interface KafkaBus extends Bus {
 }
 
 /**
- * Opens a bus on Kafka. Makes the topics that the brokers lack, and checks those that they have. Services start in
+ * Opens a bus on Kafka. Makes the topics that the brokers lack (unless `existing`), and checks those that they have. Services start in
  * any order: where the brokers are not there within `reachWithinMs`, the bus is given all the same, goes on looking
  * for them, and rejects what is asked of it as BusUnavailable until then.
  * @throws KafkaBusError when the topics are kept otherwise, or the brokers refuse; TypeError for bad declarations.
@@ -61,14 +61,14 @@ async function declareUntilDone(
   lookups: Lookups,
   closing: AbortSignal,
 ): Promise<void> {
-  const { brokers, clock, log, replicationFactor } = options;
+  const { brokers, clock, log } = options;
   const outage = new Outage(clock, {
     away: (why) => log.warn({ brokers, why }, "Kafka is not there or not ready: trying on"),
     back: () => log.info({ brokers }, "Kafka is ready"),
   });
   while (!closing.aborted) {
     try {
-      await declareTopics(kafkaConfig(options, "topics"), topics, replicationFactor);
+      await declareTopics(kafkaConfig(options, "topics"), topics, options);
       // Each partition's leader answers: an append that found only some of them would be stored in part, then whole.
       await lookups.ends(topics);
       outage.worked();

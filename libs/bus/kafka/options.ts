@@ -53,6 +53,8 @@ export interface KafkaBusOptions {
   prefix?: string;
   /** Of topics that are made here; absent: the brokers' default. From 3 on, two replicas must store an append. */
   replicationFactor?: number;
+  /** True: nothing is made here, topics that are not there are an error. */
+  existing?: boolean;
   /** True: encrypted, with Node's certificate authorities. */
   tls?: boolean | KafkaTls;
   sasl?: KafkaSasl;
