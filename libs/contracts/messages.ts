@@ -37,7 +37,6 @@ export interface CommandMeta {
   at: number;
   /** The instance that sent it. */
   sent_by: string;
-  traceparent: string | null;
 }
 
 /** What every event of a log bears; the one reader function judges by it. */
@@ -52,8 +51,6 @@ export interface EventMeta {
   at: number;
   /** Null for what time or an effect caused. */
   cause: Cause | null;
-  /** W3C trace context. */
-  traceparent: string | null;
 }
 
 /** An Idempotency-Key as the client gave it, and what it stands for. */
@@ -104,6 +101,12 @@ export interface SnapshotPart {
   parts: number;
   /** The pieces, joined in order, are the encoded snapshot. */
   bytes: Buffer;
+}
+
+/** W3C Trace Context: which request something is done for (libs/contracts/trace.ts). */
+export interface Trace {
+  traceparent: string;
+  tracestate: string | null;
 }
 
 /** Command: end all open runs of a tenant (its dataset is about to be recreated). */
@@ -234,6 +237,8 @@ export interface RunHead {
   run_date: string | null;
   /** Unix milliseconds: start_time in pipeline_runs. */
   accepted_at: number;
+  /** Of the request that asked for it. */
+  trace: Trace | null;
 }
 
 /** Outcome of SubmitRun: nothing was started. */
@@ -367,7 +372,6 @@ export interface StepTask {
   spec: string;
   issued_at: number;
   issued_by: string;
-  traceparent: string | null;
 }
 
 /** Command: run a template for a tenant. */
@@ -559,6 +563,8 @@ export interface OnboardingAccepted {
   key_id: string;
   /** Of the validation run that it will ask for. */
   run_id: string;
+  /** Of the request that asked for it. */
+  trace: Trace | null;
 }
 
 /** It cannot go on; a repeat begins anew. */
@@ -605,6 +611,8 @@ export interface OnboardingState {
   log_offset: number;
   dryrun_status: DryrunStatus | null;
   started_at: number;
+  /** Of the request that asked for it. */
+  trace: Trace | null;
 }
 
 /** Command. */

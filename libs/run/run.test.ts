@@ -28,7 +28,6 @@ function submit(changes: Partial<SubmitRun> = {}, at = NOW): SubmitRun {
       tenant_id: "acme",
       at,
       sent_by: "gateway-1",
-      traceparent: null,
     },
     run_id: "r1",
     provider: "gcp",
@@ -273,7 +272,7 @@ test("a step keeps the start of its first attempt", () => {
 test("cancelling the open runs ends each of them once, with one outcome for the command", () => {
   const one = accepted(["stop", "stop"]);
   const state = after(one, decideSubmit(one, submit({ run_id: "r2" }), NOW, plan("r2")));
-  const meta = { command_id: "c", tenant_id: "acme", at: NOW, sent_by: "tenant-service", traceparent: null };
+  const meta = { command_id: "c", tenant_id: "acme", at: NOW, sent_by: "tenant-service" };
   const facts = decideCancelOpenRuns(state, { type: "CancelOpenRuns", meta, reason: "recreated" }, NOW);
   assert.deepEqual(facts[0], { type: "OpenRunsCancelled", command_id: "c" });
   assert.equal(facts.filter(({ type }) => type === "RunFinished").length, 2);

@@ -1,4 +1,4 @@
-import type { PlannedStep, Problem, RunHead, SubmitRun } from "@convergence/contracts";
+import type { PlannedStep, Problem, RunHead, SubmitRun, Trace } from "@convergence/contracts";
 import { IDEMPOTENCY_WINDOW_MS, type RunFact, type TenantRuns } from "./state.ts";
 
 /** A refusal as the client will read it. `reason` is a stable slug. */
@@ -11,15 +11,19 @@ export interface Refusal {
 
 /** What the template and the parameters come to. */
 export type Plan =
-  | { ok: true; run: Omit<RunHead, "accepted_at">; steps: PlannedStep[] }
+  | { ok: true; run: Omit<RunHead, "accepted_at" | "trace">; steps: PlannedStep[] }
   | { ok: false; refusal: Refusal };
 
-/** Decides a SubmitRun: one outcome, whatever is asked. `plan` is only called for a command that is new. */
+/**
+ * Decides a SubmitRun: one outcome, whatever is asked. `plan` is only called for a command that is new; `trace` is the
+ * asking request's.
+ */
 export function decideSubmit(
   state: TenantRuns,
   command: SubmitRun,
   now: number,
   plan: () => Plan,
+  trace: Trace | null = null,
 ): RunFact[] {
   const before = earlierUse(state, command);
   if (before !== undefined) return [before];
@@ -31,7 +35,7 @@ export function decideSubmit(
       command_id: command.meta.command_id,
       idempotency: command.idempotency,
       requested_at: command.meta.at,
-      run: { ...planned.run, accepted_at: now },
+      run: { ...planned.run, accepted_at: now, trace },
       steps: planned.steps,
     },
   ];

@@ -81,6 +81,7 @@ function accepted(tenant: TenantState, event: OnboardingAccepted): Tenant {
     log_offset: -1,
     dryrun_status: null,
     started_at: at,
+    trace: event.trace,
   };
   return {
     tenant_id,

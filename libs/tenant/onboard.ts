@@ -1,4 +1,4 @@
-import type { OnboardTenant } from "@convergence/contracts";
+import type { OnboardTenant, Trace } from "@convergence/contracts";
 import { keyReused, rejected } from "./reject.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
@@ -10,12 +10,14 @@ import {
   type TenantState,
 } from "./state.ts";
 
-/** Names that a decision needs and cannot make itself. */
+/** What a decision needs and cannot make itself. */
 export interface NewNames {
   keyId: string;
   runId: string;
   /** Subscription tier of a new tenant. */
   tier: string;
+  /** Of the request that asks. */
+  trace: Trace | null;
 }
 
 /** Decides an OnboardTenant: begin, go on with the one under way, begin again, or refuse. */
@@ -122,5 +124,6 @@ function accept(command: OnboardTenant, names: NewNames): TenantFact {
     reply_to: command.reply_to,
     key_id: names.keyId,
     run_id: names.runId,
+    trace: names.trace,
   };
 }

@@ -21,9 +21,8 @@ const commandMeta = (at = NOW) => ({
   tenant_id: "acme",
   at,
   sent_by: "gateway-1",
-  traceparent: null,
 });
-const names = { keyId: "key-2", runId: "run-2", tier: "ENTERPRISE" };
+const names = { keyId: "key-2", runId: "run-2", tier: "ENTERPRISE", trace: null };
 
 function onboard(changes: Partial<OnboardTenant> = {}): OnboardTenant {
   return {
@@ -57,7 +56,6 @@ function given(start: TenantState, ...facts: TenantFact[]): TenantState {
     version: 1,
     at: NOW,
     cause: null,
-    traceparent: null,
   };
   return facts.reduce<TenantState>((state, fact) => evolve(state, { ...fact, meta }), start);
 }

@@ -1,4 +1,5 @@
 import type { BusRecord } from "@convergence/bus/port.ts";
+import { traceFields, traceOf } from "@convergence/contracts";
 import { sleep } from "@convergence/runtime/clock.ts";
 import { RETRY_MS, type WriterDeps } from "./deps.ts";
 
@@ -9,8 +10,8 @@ export async function toDeadLetters(
   record: BusRecord,
   error: unknown,
 ): Promise<void> {
-  const { topic, partition, offset } = record;
-  const detail = { topic, partition, offset, error: String(error) };
+  const { topic, partition, offset, headers } = record;
+  const detail = { topic, partition, offset, ...traceFields(traceOf(headers)), error: String(error) };
   log.error(detail, "input goes to the dead letters");
   while (!lane.isLost) {
     try {

@@ -86,7 +86,7 @@ export class Decider<S, E extends LoggedEvent, F extends { type: E["type"] }, I 
 
   /** What an item comes to. One that a decision fails on is set aside, and the partition goes on. */
   #eventsOf(item: Item<S, F, I>, epoch: number): Pending<S, E>[] | "wait" {
-    const { tenantId, source, settled } = item;
+    const { tenantId, source, trace, settled } = item;
     const stream =
       this.#ahead.get(tenantId) ?? this.#lane.streams.get(tenantId) ?? emptyStream(this.#model.initial);
     const at = this.#clock.now();
@@ -95,8 +95,8 @@ export class Decider<S, E extends LoggedEvent, F extends { type: E["type"] }, I 
       if (facts === "wait") return "wait";
       if (facts.length === 0) item.settled();
       const cause = source === null ? null : { topic: source.record.topic, offset: source.record.offset };
-      const meta = { tenant_id: tenantId, epoch, at, cause, traceparent: null };
-      return stampFacts(this.#model, stream, facts, { meta, settled });
+      const meta = { tenant_id: tenantId, epoch, at, cause };
+      return stampFacts(this.#model, stream, facts, { meta, trace, settled });
     } catch (error) {
       item.failed(error);
       return [];

@@ -1,10 +1,13 @@
 import type { BusRecord } from "@convergence/bus/port.ts";
+import type { Trace } from "@convergence/contracts";
 
 /** Something to be decided for a tenant. */
 export interface Item<S, F, I> {
   tenantId: string;
   /** The input record; null for a proposal. */
   source: { record: BusRecord; input: I } | null;
+  /** What the records of its events belong to. */
+  trace: Trace | null;
   decide(state: S, now: number, waited: boolean): F[] | "wait";
   waited: boolean;
   /** Called when its events were read back, or when it led to none. */

@@ -1,5 +1,5 @@
 import type { BusRecord } from "@convergence/bus/port.ts";
-import type { Claimed, EventMeta, Message } from "@convergence/contracts";
+import type { Claimed, EventMeta, Message, Trace } from "@convergence/contracts";
 
 /** An event of an owned log. */
 export interface LoggedEvent {
@@ -30,6 +30,8 @@ export interface Turn {
   tenantId: string;
   /** True once a decision that answered "wait" is asked again: now it must decide. */
   waited: boolean;
+  /** What the input's record belongs to. */
+  trace: Trace | null;
 }
 
 /** The pure part: what an owned log is about. `S` state, `E` event, `F` an event before it is stamped, `I` input. */
@@ -81,8 +83,9 @@ export interface OwnedLane<S, F> {
   /**
    * Decides for a reason that is no input (time, an effect's end). `decide` sees all that was decided before it.
    * Resolves when the events were read back, never once the lane is lost; rejects when no events can be made of it.
+   * `trace` is what the events' records belong to.
    */
-  propose(tenantId: string, decide: (state: S, now: number) => F[]): Promise<void>;
+  propose(tenantId: string, decide: (state: S, now: number) => F[], trace?: Trace | null): Promise<void>;
   release(tenantId: string): void;
   /** Resolves when every input stored before the call was decided. */
   inputsRead(topic: string): Promise<void>;
@@ -93,6 +96,7 @@ export interface OwnedLane<S, F> {
 
 /** Where the writer tells of what should not happen. */
 export interface WriterLog {
+  debug(detail: object, message: string): void;
   info(detail: object, message: string): void;
   warn(detail: object, message: string): void;
   error(detail: object, message: string): void;

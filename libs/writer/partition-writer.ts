@@ -1,5 +1,5 @@
 import type { BusRecord, Lane, Owner } from "@convergence/bus/port.ts";
-import type { Claimed } from "@convergence/contracts";
+import { type Claimed, type Trace, traced, traceOf } from "@convergence/contracts";
 import { LogReader } from "@convergence/log";
 import { sleep } from "@convergence/runtime/clock.ts";
 import { type Claimant, Claims } from "./claims.ts";
@@ -159,11 +159,13 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
     try {
       const input = this.#model.readInput(record);
       const tenantId = this.#model.tenantOf(input);
+      const trace = traceOf(record.headers);
       this.#enqueue({
         tenantId,
         source: { record, input },
+        trace,
         waited: false,
-        decide: (state, now, waited) => this.#model.decide(state, input, { now, tenantId, waited }),
+        decide: (state, now, waited) => this.#model.decide(state, input, { now, tenantId, waited, trace }),
         settled: () => this.#owner?.done(topic, offset),
         failed: (error) => void this.#setAside(record, error),
       });
@@ -172,9 +174,13 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
     }
   }
 
-  propose(tenantId: string, decide: (state: S, now: number) => F[]): Promise<void> {
+  propose(
+    tenantId: string,
+    decide: (state: S, now: number) => F[],
+    trace: Trace | null = null,
+  ): Promise<void> {
     return new Promise((settled, failed) => {
-      this.#enqueue({ tenantId, source: null, waited: false, decide, settled, failed });
+      this.#enqueue({ tenantId, source: null, trace, waited: false, decide, settled, failed });
     });
   }
 
@@ -229,7 +235,11 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
 
   /** An append whose outcome is unknown is repeated: readers ignore the copy, by its version. */
   async #appendUntilStored(batch: Pending<S, E>[]): Promise<void> {
-    const records = batch.map(({ event, bytes }) => ({ key: event.meta.tenant_id, value: bytes }));
+    const records = batch.map(({ event, bytes, trace }) => ({
+      key: event.meta.tenant_id,
+      value: bytes,
+      ...traced(trace),
+    }));
     while (!this.isLost && this.#owner !== undefined) {
       try {
         await this.#owner.append(records);

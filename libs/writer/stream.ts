@@ -1,5 +1,5 @@
 import { MAX_RECORD_BYTES } from "@convergence/bus/port.ts";
-import type { EventMeta } from "@convergence/contracts";
+import type { EventMeta, Trace } from "@convergence/contracts";
 import type { Input, LoggedEvent, Model, Stream } from "./model.ts";
 
 /** So many of a tenant's last commands are remembered: a copy of one of them has no second outcome. */
@@ -30,6 +30,7 @@ export function foldEvent<S, E extends LoggedEvent>(
 export interface Pending<S, E> {
   event: E;
   bytes: Uint8Array;
+  trace: Trace | null;
   /** The tenant's stream behind it. */
   after: Stream<S>;
   /** Set on an item's last event: called when it was read back. */
@@ -44,7 +45,7 @@ export function stampFacts<S, E extends LoggedEvent, F extends { type: E["type"]
   model: Model<S, E, F, I>,
   before: Stream<S>,
   facts: readonly F[],
-  { meta, settled }: { meta: Omit<EventMeta, "version">; settled: () => void },
+  { meta, trace, settled }: { meta: Omit<EventMeta, "version">; trace: Trace | null; settled: () => void },
 ): Pending<S, E>[] {
   let after = before;
   return facts.map((fact, index) => {
@@ -56,6 +57,6 @@ export function stampFacts<S, E extends LoggedEvent, F extends { type: E["type"]
       );
     }
     after = foldEvent(model, after, event);
-    return { event, bytes, after, settled: index === facts.length - 1 ? settled : null };
+    return { event, bytes, trace, after, settled: index === facts.length - 1 ? settled : null };
   });
 }

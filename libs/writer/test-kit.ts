@@ -20,7 +20,7 @@ export type Fact = Unstamped<OpenRunsCancelled>;
 export type TestModel = Model<State, OpenRunsCancelled, Fact, CancelOpenRuns>;
 
 const DEADLINE_MS = 10_000;
-const silent = { info() {}, warn() {}, error() {} };
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 export function model(decide: TestModel["decide"] = outcome): TestModel {
   return {
@@ -158,7 +158,7 @@ export async function sendIds(bus: EmbeddedBus, ids: string[], tenantId = "acme"
       key: tenantId,
       value: encode({
         type: "CancelOpenRuns",
-        meta: { command_id, tenant_id: tenantId, at: 0, sent_by: "test", traceparent: null },
+        meta: { command_id, tenant_id: tenantId, at: 0, sent_by: "test" },
         reason: "",
       }),
     })),

@@ -5,6 +5,8 @@ import {
   type Idempotency,
   type RunCommandsMessage,
   type TenantCommandsMessage,
+  type Trace,
+  traced,
 } from "@convergence/contracts";
 import type { GatewayDeps } from "./deps.ts";
 import { canonicalHash } from "./json.ts";
@@ -14,13 +16,12 @@ import { ApiProblem, unavailable } from "./problem.ts";
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** The head of a new command. `tenantId` in any case of letters. */
-export function commandMeta(deps: GatewayDeps, tenantId: string, traceparent: string | null): CommandMeta {
+export function commandMeta(deps: GatewayDeps, tenantId: string): CommandMeta {
   return {
     command_id: deps.random.uuid(),
     tenant_id: tenantId.toLowerCase(),
     at: deps.clock.now(),
     sent_by: deps.instance,
-    traceparent,
   };
 }
 
@@ -44,10 +45,14 @@ export function idempotency(key: string | null, route: string, body: unknown): I
 const MAX_COMMAND_BYTES = 950_000;
 
 /**
- * Appends a command.
+ * Appends a command that a request of this trace led to.
  * @throws ApiProblem 413 for one that is too large; 503 when the bus is away; it may have been appended nevertheless.
  */
-export async function send(bus: Bus, command: RunCommandsMessage | TenantCommandsMessage): Promise<void> {
+export async function send(
+  bus: Bus,
+  command: RunCommandsMessage | TenantCommandsMessage,
+  trace: Trace | null,
+): Promise<void> {
   const isRun = command.type === "SubmitRun" || command.type === "CancelOpenRuns";
   const topic = isRun ? "run.commands" : "tenant.commands";
   const value = encode(command);
@@ -56,7 +61,7 @@ export async function send(bus: Bus, command: RunCommandsMessage | TenantCommand
     throw new ApiProblem(413, "body-too-large", detail);
   }
   try {
-    await bus.append([{ topic, key: command.meta.tenant_id, value }]);
+    await bus.append([{ topic, key: command.meta.tenant_id, value, ...traced(trace) }]);
   } catch (error) {
     if (!(error instanceof BusUnavailable)) throw error;
     throw logUnavailable();

@@ -76,8 +76,8 @@ export class Delivery {
   }
 
   async #send({ tenantId, keyId, commandId, at }: Noted): Promise<void> {
-    const meta = { ...commandMeta(this.#deps, tenantId, null), command_id: commandId, at };
-    await send(this.#deps.bus, { type: "ConfirmKeyDelivered", meta, key_id: keyId });
+    const meta = { ...commandMeta(this.#deps, tenantId), command_id: commandId, at };
+    await send(this.#deps.bus, { type: "ConfirmKeyDelivered", meta, key_id: keyId }, null);
     if (!this.#stopped) this.#outbox.prepare("DELETE FROM delivered_keys WHERE key_id = ?").run(keyId);
   }
 

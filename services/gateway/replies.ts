@@ -5,6 +5,7 @@ import {
   TENANT_REPLIES_TYPES,
   type TenantCommandsMessage,
   type TenantReply,
+  type Trace,
 } from "@convergence/contracts";
 import type { SealKeyPair } from "@convergence/keys/port.ts";
 import { logUnavailable, send } from "./commands.ts";
@@ -55,14 +56,14 @@ export class Replies {
   }
 
   /**
-   * Sends a tenant command and waits for its answer.
+   * Sends a tenant command that a request of this trace led to, and waits for its answer.
    * @throws ApiProblem as tenant-service refuses it; 503 when the bus is away or no answer came within 120 s.
    */
-  async ask(command: TenantCommandsMessage): Promise<Granted> {
+  async ask(command: TenantCommandsMessage, trace: Trace | null): Promise<Granted> {
     if (this.follower.view === undefined) throw logUnavailable();
     const answer = this.#waiting.wait(command.meta.command_id, REPLY_MS);
     try {
-      await Promise.race([answer, send(this.#deps.bus, command)]);
+      await Promise.race([answer, send(this.#deps.bus, command, trace)]);
     } catch (error) {
       this.#waiting.giveUp(command.meta.command_id);
       throw error;

@@ -53,7 +53,8 @@ export function runModel(
         case "SubmitRun": {
           const tenant = tenants.find(turn.tenantId);
           if (mustWait(tenant, input.trigger_type, turn)) return "wait";
-          return decideSubmit(state, input, turn.now, () => planRun(input, tenant, catalogue, project));
+          const plan = () => planRun(input, tenant, catalogue, project);
+          return decideSubmit(state, input, turn.now, plan, turn.trace);
         }
         case "CancelOpenRuns":
           return decideCancelOpenRuns(state, input, turn.now);

@@ -39,7 +39,7 @@ function* lives(count: number, open: number): Generator<RunFact[]> {
       state,
       {
         type: "SubmitRun",
-        meta: { command_id: run_id, tenant_id: "acme", at: AT + n, sent_by: "g", traceparent: null },
+        meta: { command_id: run_id, tenant_id: "acme", at: AT + n, sent_by: "g" },
         run_id,
         provider: "gcp",
         domain: "cost",
@@ -112,7 +112,7 @@ async function writeHistory(bus: EmbeddedBus, count: number, open: number): Prom
   for (const facts of lives(count, open)) {
     for (const fact of facts) {
       version += 1;
-      const meta = { tenant_id: "acme", epoch, version, at: AT, cause: null, traceparent: null };
+      const meta = { tenant_id: "acme", epoch, version, at: AT, cause: null };
       batch.push(model.encode(model.stamp(fact, meta)));
     }
     if (batch.length >= APPENDED_AT_ONCE) await flush();
@@ -133,6 +133,7 @@ async function restored(bus: EmbeddedBus, instance: string) {
       random: systemRandom,
       instance,
       log: {
+        debug() {},
         info() {},
         warn: (detail, message) => assert.fail(`${message} ${JSON.stringify(detail)}`),
         error() {},

@@ -1,4 +1,4 @@
-import type { KeyRevoked, PendingReply } from "@convergence/contracts";
+import { type KeyRevoked, type PendingReply, type Trace, traceFields } from "@convergence/contracts";
 import { sleep } from "@convergence/runtime/clock.ts";
 import {
   type Act,
@@ -125,7 +125,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
 
   #answer(lane: TenantLane, send: () => Promise<void>): void {
     // Whoever asked has gone by then.
-    void this.#untilDone(lane, "answer", send, this.#deps.clock.now() + ANSWER_MS);
+    void this.#untilDone(lane, { act: "answer" }, send, this.#deps.clock.now() + ANSWER_MS);
   }
 
   #actFor(lane: TenantLane, tenant: Tenant): void {
@@ -136,7 +136,8 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       const name = `${tenant.tenant_id}|${act.do}|${of}`;
       if (underWay.has(name)) continue;
       underWay.add(name);
-      void this.#untilDone(lane, act.do, () => this.#perform(lane, tenant.tenant_id, act)).then(() =>
+      const about = { act: act.do, tenant_id: tenant.tenant_id, ...traceFields(traceOfAct(tenant, act)) };
+      void this.#untilDone(lane, about, () => this.#perform(lane, tenant.tenant_id, act)).then(() =>
         underWay.delete(name),
       );
     }
@@ -145,7 +146,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   /** Repeats what fails, with growing pauses, for as long as the lane is owned, or until a time. */
   async #untilDone(
     lane: TenantLane,
-    what: string,
+    about: object,
     run: () => Promise<void>,
     deadline = Number.POSITIVE_INFINITY,
   ): Promise<void> {
@@ -155,7 +156,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
         await run();
         return;
       } catch (error) {
-        this.#deps.log.warn({ act: what, error: String(error) }, "failed; it is tried again");
+        this.#deps.log.warn({ ...about, error: String(error) }, "failed; it is tried again");
         await sleep(this.#deps.clock, pause);
         pause = Math.min(pause * 2, RETRY_MS.last);
       }
@@ -165,17 +166,17 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   async #perform(lane: TenantLane, tenantId: string, act: Act): Promise<void> {
     const stream = lane.streams.get(tenantId);
     if (stream?.state === undefined || stream.state === null) return;
+    const trace = traceOfAct(stream.state, act);
     try {
       const facts = await this.#effect(lane, stream.state, stream.version, act);
       if (facts.length > 0 && !lane.isLost) {
-        await lane.propose(tenantId, (now) => (isStillDue(now, act) ? facts : []));
+        await lane.propose(tenantId, (now) => (isStillDue(now, act) ? facts : []), trace);
       }
     } catch (error) {
       if (!(error instanceof OnboardingStopped)) throw error;
       const { status, reason, message: detail } = error;
-      await lane.propose(tenantId, (now) =>
-        isStillDue(now, act) ? [{ type: "OnboardingFailed", status, reason, detail }] : [],
-      );
+      const failed: TenantFact = { type: "OnboardingFailed", status, reason, detail };
+      await lane.propose(tenantId, (now) => (isStillDue(now, act) ? [failed] : []), trace);
     }
   }
 
@@ -232,6 +233,12 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     });
     return this.#platform;
   }
+}
+
+/** What an act of an onboarding belongs to; those of later keys are not traced. */
+function traceOfAct({ onboarding }: Tenant, act: Act): Trace | null {
+  if (onboarding === null || ("key" in act && act.key.key_id !== onboarding.key_id)) return null;
+  return onboarding.trace;
 }
 
 /** An effect's event is recorded only where the state, as decided so far, still calls for it. */

@@ -15,6 +15,7 @@ import {
   decideOnboard,
   decideRevokeKey,
   evolve,
+  type NewNames,
   type TenantEvent,
   type TenantFact,
   type TenantState,
@@ -36,7 +37,7 @@ export function tenantModel(random: Random, defaultTier: string): TenantModel {
     tenantOf: (command) => command.meta.tenant_id,
     commandOf: (command) => command.meta.command_id,
     outcomeOf: (event) => ("command_id" in event ? event.command_id : null),
-    decide: (tenant, command) => decide(tenant, command, random, defaultTier),
+    decide: (tenant, command, { trace }) => decide(tenant, command, random, { tier: defaultTier, trace }),
     evolve,
     stamp: (fact, meta) => ({ ...fact, meta }),
     encode,
@@ -55,11 +56,11 @@ function decide(
   tenant: TenantState,
   command: TenantCommandsMessage,
   random: Random,
-  tier: string,
+  asked: Pick<NewNames, "tier" | "trace">,
 ): TenantFact[] {
   switch (command.type) {
     case "OnboardTenant":
-      return decideOnboard(tenant, command, { keyId: newKeyId(random), runId: random.uuid(), tier });
+      return decideOnboard(tenant, command, { keyId: newKeyId(random), runId: random.uuid(), ...asked });
     case "IssueApiKey":
       return decideIssueKey(tenant, command, newKeyId(random));
     case "RevokeApiKey":

@@ -19,6 +19,7 @@ const HEAD = {
   parameters: "{}",
   run_date: null,
   accepted_at: 0,
+  trace: null,
 } as const;
 
 /** A log in which these runs ended, or were refused, below a checkpoint of pipeline-service. */
@@ -28,7 +29,7 @@ async function logOf(t: TestContext, ended: string[], refused: number): Promise<
   t.after(() => bus.close());
   const append = (topic: string, key: string, values: Uint8Array[]) =>
     bus.append(values.map((value) => ({ topic, key, value })));
-  const meta = { tenant_id: "acme", epoch: 0, at: 0, cause: null, traceparent: null };
+  const meta = { tenant_id: "acme", epoch: 0, at: 0, cause: null };
   const last = await append("run.events", "acme", [
     encode({ type: "Claimed", follows: -1, nonce: "n", writer: "w", at: 0 }),
     ...ended.map((run_id, n) =>
@@ -95,7 +96,7 @@ test("a command to end runs that was sent before this watch began is found, howe
   const bus = await logOf(t, ["r1"], 0);
   const cancelled = encode({
     type: "OpenRunsCancelled",
-    meta: { tenant_id: "acme", epoch: 0, version: 2, at: 0, cause: null, traceparent: null },
+    meta: { tenant_id: "acme", epoch: 0, version: 2, at: 0, cause: null },
     command_id: "clear",
   });
   const [offset = 0] = await bus.append([{ topic: "run.events", key: "acme", value: cancelled }]);

@@ -258,6 +258,6 @@ export class Clients {
   }
 }
 
-function head(idempotencyKey: string | null): { idempotencyKey: string | null; traceparent: null } {
-  return { idempotencyKey, traceparent: null };
+function head(idempotencyKey: string | null): { idempotencyKey: string | null; trace: null } {
+  return { idempotencyKey, trace: null };
 }

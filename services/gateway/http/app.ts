@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { childOf, newTrace, type Trace, traceFields, traceOf } from "@convergence/contracts";
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Metrics } from "@convergence/runtime/metrics.ts";
 import type { Random } from "@convergence/runtime/random.ts";
@@ -31,7 +32,6 @@ const CLIENT_GONE = 499;
 const MAX_BODY = 1_048_576;
 /** What a client may choose as its request's id. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** Any JSON value is read; what it must be, the route says. */
 const readJson = express.json({
@@ -67,12 +67,17 @@ export function httpApp(gateway: Gateway, options: HttpOptions): Express {
   return app;
 }
 
-/** Every answer bears the request's id and is counted. */
-function begin(request: Request, response: Response, { clock, random, metrics }: HttpOptions): void {
+/** Every answer bears the request's id and its trace, and is counted. */
+function begin(request: Request, response: Response, { clock, random, metrics, log }: HttpOptions): void {
   const started = clock.now();
   const given = request.headers["x-request-id"];
   const id = typeof given === "string" && REQUEST_ID.test(given) ? given : random.uuid();
   response.setHeader("X-Request-Id", id);
+  const asked = traceOf(request.headers);
+  const trace = asked === null ? newTrace(random) : childOf(asked, random);
+  response.locals.trace = trace;
+  // The draft of W3C's response header: with it a client finds the request again that it gave no trace of its own.
+  response.setHeader("traceresponse", trace.traceparent);
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Content-Type-Options", "nosniff");
   response.once("close", () => {
@@ -80,6 +85,7 @@ function begin(request: Request, response: Response, { clock, random, metrics }:
     const status = response.writableFinished ? response.statusCode : CLIENT_GONE;
     const seconds = (clock.now() - started) / 1_000;
     metrics.request(request.method, typeof route === "string" ? route : "none", status, seconds);
+    log.debug({ request_id: id, method: request.method, route, status, ...traceFields(trace) }, "answered");
   });
 }
 
@@ -118,7 +124,7 @@ async function receive(route: Route, request: Request, response: Response): Prom
     body: route.body === undefined ? undefined : await bodyOf(request, response),
     head: {
       idempotencyKey: request.get("idempotency-key") ?? null,
-      traceparent: traceparentOf(request.get("traceparent")),
+      trace: traceIn(response),
     },
   };
 }
@@ -134,8 +140,9 @@ async function bodyOf(request: Request, response: Response): Promise<unknown> {
   return request.body;
 }
 
-function traceparentOf(given: string | undefined): string | null {
-  return given !== undefined && TRACEPARENT.test(given) ? given : null;
+/** The trace that `begin` gave this exchange. */
+function traceIn(response: Response): Trace {
+  return response.locals.trace;
 }
 
 function send(response: Response, { status, body, sent }: Reply): void {
@@ -161,7 +168,8 @@ function fail(error: unknown, request: Request, response: Response, { log }: Htt
   const requestId = String(response.getHeader("X-Request-Id"));
   const problem = problemOf(error) ?? internalProblem();
   if (problem.status === 500) {
-    log.error({ err: error, request_id: requestId, method: request.method }, "a request failed");
+    const about = { request_id: requestId, method: request.method, ...traceFields(traceIn(response)) };
+    log.error({ err: error, ...about }, "a request failed");
   }
   if (response.headersSent) {
     response.destroy();

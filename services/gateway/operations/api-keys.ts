@@ -60,14 +60,17 @@ export async function issueKey(
   if (expires !== null && expires <= context.deps.clock.now()) {
     throw invalidField("expires_at", "lies in the past: send a later time, or leave it out");
   }
-  const granted = await context.replies.ask({
-    type: "IssueApiKey",
-    meta: commandMeta(context.deps, tenantId, head.traceparent),
-    scopes: request.scopes,
-    expires_at: expires,
-    idempotency: idempotency(head.idempotencyKey, "api-keys", request),
-    reply_to: context.replies.replyTo,
-  });
+  const granted = await context.replies.ask(
+    {
+      type: "IssueApiKey",
+      meta: commandMeta(context.deps, tenantId),
+      scopes: request.scopes,
+      expires_at: expires,
+      idempotency: idempotency(head.idempotencyKey, "api-keys", request),
+      reply_to: context.replies.replyTo,
+    },
+    head.trace,
+  );
   const { apiKey } = granted;
   if (apiKey === null) throw new Error("tenant-service answered with no key");
   await context.keys.waitForKey(apiKey.id, OWN_VIEW_MS);
@@ -98,12 +101,15 @@ export async function revokeKey(
   requireTenant(caller, tenantId);
   requireManager(caller);
   requireKnownTenant(context, caller, tenantId);
-  await context.replies.ask({
-    type: "RevokeApiKey",
-    meta: commandMeta(context.deps, tenantId, head.traceparent),
-    key_id: keyId,
-    reply_to: context.replies.replyTo,
-  });
+  await context.replies.ask(
+    {
+      type: "RevokeApiKey",
+      meta: commandMeta(context.deps, tenantId),
+      key_id: keyId,
+      reply_to: context.replies.replyTo,
+    },
+    head.trace,
+  );
   if (await context.keys.waitForRevocation(keyId, OWN_VIEW_MS)) return;
   throw unavailable(
     "revocation-not-seen",

@@ -1,3 +1,4 @@
+import type { Trace } from "@convergence/contracts";
 import type { Delivery } from "../delivery.ts";
 import type { GatewayDeps } from "../deps.ts";
 import type { Replies } from "../replies.ts";
@@ -19,8 +20,8 @@ export interface Context {
 export interface RequestHead {
   /** The Idempotency-Key header; null for none. */
   idempotencyKey: string | null;
-  /** W3C trace context; null for none. */
-  traceparent: string | null;
+  /** What it belongs to; null for none. */
+  trace: Trace | null;
 }
 
 /** How long a gateway waits for its own view to show what was just decided, in milliseconds. */

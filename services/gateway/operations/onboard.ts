@@ -48,15 +48,18 @@ export async function onboard(
       "Force flags destroy data: send the admin key in the X-Admin-Key header.",
     );
   }
-  const granted = await context.replies.ask({
-    type: "OnboardTenant",
-    meta: commandMeta(context.deps, tenant_id, head.traceparent),
-    tenant_name: tenant_id,
-    force_recreate_dataset,
-    force_recreate_tables,
-    idempotency: idempotency(head.idempotencyKey, "onboard", request),
-    reply_to: context.replies.replyTo,
-  });
+  const granted = await context.replies.ask(
+    {
+      type: "OnboardTenant",
+      meta: commandMeta(context.deps, tenant_id),
+      tenant_name: tenant_id,
+      force_recreate_dataset,
+      force_recreate_tables,
+      idempotency: idempotency(head.idempotencyKey, "onboard", request),
+      reply_to: context.replies.replyTo,
+    },
+    head.trace,
+  );
   const { apiKey } = granted;
   if (apiKey === null) throw new Error("tenant-service answered an onboarding without a key");
   await context.keys.waitForKey(apiKey.id, OWN_VIEW_MS);

@@ -1,4 +1,4 @@
-import type { SubmitRun } from "@convergence/contracts";
+import { type SubmitRun, type Trace, traceFields } from "@convergence/contracts";
 import { RESERVED_VARIABLES, TRIGGER_BY } from "@convergence/pipeline/parameters.ts";
 import { pipelineIdOf } from "@convergence/pipeline/resolve.ts";
 import type { TemplateName } from "@convergence/pipeline/types.ts";
@@ -39,7 +39,7 @@ export async function submitRun(
   requireTenant(caller, path.tenantId);
   requireScope(caller, "run");
   const command = submitCommand(context, caller, path, body, head);
-  const { outcome, stored } = await outcomeOf(context, command);
+  const { outcome, stored } = await outcomeOf(context, command, head.trace);
   const answer = (runId: string, pipelineId: string, status: string): Triggered => ({
     pipeline_logging_id: runId,
     pipeline_id: pipelineId,
@@ -83,7 +83,7 @@ function submitCommand(
   const { provider, domain, name } = path;
   return {
     type: "SubmitRun",
-    meta: commandMeta(context.deps, caller.tenantId, head.traceparent),
+    meta: commandMeta(context.deps, caller.tenantId),
     run_id: context.deps.random.uuid(),
     provider,
     domain,
@@ -123,10 +123,13 @@ function requireVariables(body: JsonObject): void {
 async function outcomeOf(
   context: Context,
   command: SubmitRun,
+  trace: Trace | null,
 ): Promise<{ outcome: SubmitOutcome | undefined; stored: boolean }> {
   let stored = false;
+  const about = { tenant_id: command.meta.tenant_id, run_id: command.run_id, ...traceFields(trace) };
+  context.deps.log.debug(about, "a run is asked for");
   const waiting = context.runs.outcomes.wait(command.meta.command_id, OUTCOME_MS);
-  const sending = send(context.deps.bus, command).then(() => {
+  const sending = send(context.deps.bus, command, trace).then(() => {
     stored = true;
     return waiting;
   });

@@ -20,7 +20,7 @@ export class LogWriter {
     const events = facts.map((fact): RunEventsMessage => {
       const version = (this.#versions.get(tenantId) ?? 0) + 1;
       this.#versions.set(tenantId, version);
-      return { ...fact, meta: { tenant_id: tenantId, epoch, version, at, cause: null, traceparent: null } };
+      return { ...fact, meta: { tenant_id: tenantId, epoch, version, at, cause: null } };
     });
     await this.raw(tenantId, events);
   }
@@ -57,6 +57,7 @@ export function runHead(command: SubmitRun, at: number) {
     parameters,
     run_date: null,
     accepted_at: at,
+    trace: null,
   };
 }
 

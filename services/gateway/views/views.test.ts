@@ -25,7 +25,7 @@ const RUNS = "/api/v1/pipelines/runs";
 function command(runId: string, tenantId = "acme_1"): SubmitRun {
   return {
     type: "SubmitRun",
-    meta: { command_id: systemRandom.uuid(), tenant_id: tenantId, at: 1, sent_by: "t", traceparent: null },
+    meta: { command_id: systemRandom.uuid(), tenant_id: tenantId, at: 1, sent_by: "t" },
     run_id: runId,
     provider: "gcp",
     domain: "cost",
@@ -155,7 +155,7 @@ test("a gap in a tenant's versions is counted for an alarm and folded no further
   const partition = world.bus.partitionOf("run.events", "acme_1");
   const elsewhere = new LogWriter({ ...silentBus(world), partitionOf: () => partition });
   await elsewhere.append("acme_1", [acceptance(first, [], 1), acceptance(lost, [], 2)]);
-  const meta = { tenant_id: "acme_1", epoch: 0, version: 3, at: 1, cause: null, traceparent: null };
+  const meta = { tenant_id: "acme_1", epoch: 0, version: 3, at: 1, cause: null };
   await world.events.raw("acme_1", [{ ...acceptance(after, [], 3), meta }]);
   await until(async () => /log_gaps_total 1\n/.test(await world.metricsText()), "the gap is counted");
   assert.equal((await world.ask(`${RUNS}/${after.run_id}`, withKey(key))).status, 404);

@@ -17,7 +17,7 @@ const tenant = { tenant_name: "Acme", lifecycle: "ACTIVE", tier: "", version: 1 
 function planned(text: string) {
   const command: SubmitRun = {
     type: "SubmitRun",
-    meta: { command_id: "c", tenant_id: "acme", at: 0, sent_by: "g", traceparent: null },
+    meta: { command_id: "c", tenant_id: "acme", at: 0, sent_by: "g" },
     run_id: "r",
     provider: "gcp",
     domain: "cost",
@@ -37,7 +37,7 @@ test("a run whose acceptance no record could hold is refused, and one just below
   assert.match(refused.refusal.detail, /more than 900000: send shorter variables/);
   const accepted = planned("x".repeat(449_000));
   assert.ok(accepted.ok);
-  const meta = { tenant_id: "acme", epoch: 1, version: 1, at: 0, cause: null, traceparent: null };
+  const meta = { tenant_id: "acme", epoch: 1, version: 1, at: 0, cause: null };
   const { run, steps } = accepted;
   const event = encode({
     type: "RunAccepted",
@@ -45,7 +45,7 @@ test("a run whose acceptance no record could hold is refused, and one just below
     command_id: "c",
     idempotency: null,
     requested_at: 0,
-    run: { ...run, accepted_at: 0 },
+    run: { ...run, accepted_at: 0, trace: null },
     steps,
   });
   assert.ok(event.length < 950_000, String(event.length));

@@ -1,8 +1,8 @@
-import { encode, type RunnerAnnounced } from "@convergence/contracts";
+import { childOf, encode, type RunnerAnnounced, traced } from "@convergence/contracts";
 import { dueSteps, type Run, stepAt, stepHead } from "@convergence/run";
 import { every, sleep, type Timer } from "@convergence/runtime/clock.ts";
 import type { PipelineServiceDeps, RunLane } from "../deps.ts";
-import { type ReadyStep, ReadySteps, stepKey } from "./ready.ts";
+import { aboutStep, type ReadyStep, ReadySteps, stepKey } from "./ready.ts";
 import { Runners, SILENT_MS } from "./runners.ts";
 
 /** A tenant holds at most this part of all slots, so that another's step finds one free. */
@@ -90,6 +90,7 @@ export class Dispatcher {
         attempt,
         try: tryNumber,
         spec: planned.spec,
+        trace: run.head.trace,
         since: this.#deps.clock.now(),
       });
     }
@@ -185,7 +186,7 @@ export class Dispatcher {
 
   /** A send whose outcome is unknown is repeated: an attempt handed out twice is claimed once. */
   async #send(taken: { held: InFlight; partition: number }[]): Promise<void> {
-    const { bus, clock, instance, leaseMs } = this.#deps;
+    const { bus, clock, random, instance, leaseMs } = this.#deps;
     const records = taken.map(({ held: { ready }, partition }) => ({
       topic: "step.tasks",
       key: stepKey(ready.step.run_id, ready.step.index),
@@ -200,8 +201,9 @@ export class Dispatcher {
         spec: ready.spec,
         issued_at: clock.now(),
         issued_by: instance,
-        traceparent: null,
       }),
+      // An attempt is a span of its own.
+      ...traced(ready.trace && childOf(ready.trace, random)),
     }));
     try {
       await bus.append(records);
@@ -233,7 +235,8 @@ export class Dispatcher {
       await held.ready.lane.inputsRead("step.results");
       if (held.expiresAt <= this.#deps.clock.now()) await this.#expired(held.ready);
     } catch (error) {
-      this.#deps.log.warn({ error: String(error) }, "a lease could not be judged; it is judged again");
+      const about = { ...aboutStep(held.ready), error: String(error) };
+      this.#deps.log.warn(about, "a lease could not be judged; it is judged again");
     } finally {
       held.judging = false;
     }

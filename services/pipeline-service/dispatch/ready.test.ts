@@ -22,7 +22,7 @@ function ready(of: RunLane, tenantId: string, run_id: string): ReadyStep {
     step_type: "noop",
     run_accepted_at: 0,
   };
-  return { lane: of, tenantId, step, attempt: 1, try: 1, spec: "{}", since: 0 };
+  return { lane: of, tenantId, step, attempt: 1, try: 1, spec: "{}", trace: null, since: 0 };
 }
 
 const always = () => true;

@@ -1,4 +1,4 @@
-import type { StepHead } from "@convergence/contracts";
+import { type StepHead, type Trace, traceFields } from "@convergence/contracts";
 import type { RunLane } from "../deps.ts";
 
 /** A step that may be handed out. */
@@ -9,8 +9,15 @@ export interface ReadyStep {
   attempt: number;
   try: number;
   spec: string;
+  /** Of the run. */
+  trace: Trace | null;
   /** When it became ready, Unix milliseconds. */
   since: number;
+}
+
+/** A step as log lines tell it. */
+export function aboutStep({ tenantId, step, attempt, trace }: ReadyStep) {
+  return { tenant_id: tenantId, run_id: step.run_id, step: step.step_id, attempt, ...traceFields(trace) };
 }
 
 /** Names a step across runs. */

@@ -1,3 +1,4 @@
+import { traceFields } from "@convergence/contracts";
 import { decideLeaseExpired, type Run, type RunEvent, type RunFact, type TenantRuns } from "@convergence/run";
 import { type Clock, sleep } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
@@ -5,6 +6,7 @@ import type { Acts, Input, Stream, WriterLog } from "@convergence/writer";
 import type { Tenants } from "../admission/tenants.ts";
 import type { PipelineServiceDeps, RunLane } from "../deps.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
+import { aboutStep } from "../dispatch/ready.ts";
 import type { RunInput } from "../model.ts";
 
 /** Before the tenants are asked for again, in milliseconds. */
@@ -23,11 +25,12 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#count = counting(deps);
-    this.dispatcher = new Dispatcher(deps, ({ lane, tenantId, step, attempt }) =>
-      lane.propose(tenantId, (state) =>
-        decideLeaseExpired(state, { runId: step.run_id, index: step.index, attempt }),
-      ),
-    );
+    this.dispatcher = new Dispatcher(deps, (ready) => {
+      const { lane, tenantId, step, attempt, trace } = ready;
+      deps.log.warn(aboutStep(ready), "a lease ran out; the step is handed out again");
+      const lease = { runId: step.run_id, index: step.index, attempt };
+      return lane.propose(tenantId, (state) => decideLeaseExpired(state, lease), trace);
+    });
   }
 
   gained(lane: RunLane): void {
@@ -38,6 +41,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
 
   folded(lane: RunLane, event: RunEvent, { state }: Stream<TenantRuns>): void {
     this.#count(event);
+    this.#tell(event);
     const { tenant_id: tenantId } = event.meta;
     switch (event.type) {
       case "RunAccepted":
@@ -87,6 +91,20 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
 
   lost(partition: number): void {
     this.dispatcher.forget(partition);
+  }
+
+  /** One line a run at level info, the others at debug. */
+  #tell(event: RunEvent): void {
+    const { tenant_id } = event.meta;
+    if (event.type === "RunAccepted") {
+      const { run_id, pipeline_id, trace } = event.run;
+      this.#log.debug({ tenant_id, run_id, pipeline_id, ...traceFields(trace) }, "a run is accepted");
+    } else if (event.type === "RunFinished") {
+      const { run_id, pipeline_id, trace, accepted_at } = event.run;
+      const { status, error_message, finished_at } = event;
+      const outcome = { status, ms: finished_at - accepted_at, error_message };
+      this.#log.info({ tenant_id, run_id, pipeline_id, ...outcome, ...traceFields(trace) }, "a run ended");
+    }
   }
 
   #offer(lane: RunLane, tenantId: string, run: Run | undefined): void {

@@ -16,7 +16,7 @@ test("while the bus is away, a tenant that is not known yet goes on waiting", as
     random: systemRandom,
   });
   t.after(() => bus.close());
-  const silent = { info() {}, warn() {}, error() {} };
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
   let asked = 0;
   const away = {
     async caughtUp() {

@@ -1,9 +1,16 @@
 import type { BusRecord, Running } from "@convergence/bus/port.ts";
-import { decodeAs, encode, STEP_TASKS_TYPES, type StepTask } from "@convergence/contracts";
+import {
+  decodeAs,
+  encode,
+  STEP_TASKS_TYPES,
+  type StepReported,
+  traceFields,
+  traceOf,
+} from "@convergence/contracts";
 import { every, type Timer } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
 import type { StepRunnerDeps } from "../deps.ts";
-import { execute, type StepOutcome } from "./execute.ts";
+import { type Assignment, aboutTask, execute, type StepOutcome } from "./execute.ts";
 import { Results } from "./results.ts";
 
 /** A runner says that it is there so often, in milliseconds: three times before it is taken for gone. */
@@ -19,7 +26,7 @@ const MAX_MESSAGE = 8_000;
 export class Claiming {
   readonly #deps: StepRunnerDeps;
   readonly #results: Results;
-  readonly #active = new Map<StepTask, { renewAt: number }>();
+  readonly #active = new Map<Assignment, { renewAt: number }>();
   readonly #queueSeconds;
   #partitions: number[] = [];
   #timers: Timer[] = [];
@@ -88,20 +95,21 @@ export class Claiming {
   }
 
   #take(record: BusRecord, done: () => void): void {
-    let task: StepTask;
+    let assigned: Assignment;
     try {
-      task = decodeAs(record.value, STEP_TASKS_TYPES);
+      assigned = { task: decodeAs(record.value, STEP_TASKS_TYPES), trace: traceOf(record.headers) };
     } catch (error) {
       void this.#deadLetter(record, error, done);
       return;
     }
     done();
-    void this.#run(task);
+    void this.#run(assigned);
   }
 
   async #deadLetter(record: BusRecord, error: unknown, done: () => void): Promise<void> {
-    const { topic, partition, offset } = record;
-    this.#deps.log.error({ topic, partition, offset, error: String(error) }, "task goes to the dead letters");
+    const { topic, partition, offset, headers } = record;
+    const about = { topic, partition, offset, ...traceFields(traceOf(headers)), error: String(error) };
+    this.#deps.log.error(about, "task goes to the dead letters");
     try {
       await this.#deps.bus.dead(record, error);
       done();
@@ -110,22 +118,26 @@ export class Claiming {
     }
   }
 
-  async #run(task: StepTask): Promise<void> {
+  async #run(assigned: Assignment): Promise<void> {
+    const { task, trace } = assigned;
     const { clock, instance } = this.#deps;
     const now = clock.now();
     this.#queueSeconds.observe(Math.max(0, now - task.issued_at) / 1000);
-    this.#active.set(task, { renewAt: now + task.lease_ms / 3 });
-    this.#results.send({ type: "StepClaimed", ...attemptOf(task), runner: instance, at: now });
-    const outcome = await execute(task, this.#deps);
-    this.#active.delete(task);
-    this.#report(task, outcome);
+    this.#active.set(assigned, { renewAt: now + task.lease_ms / 3 });
+    this.#results.send({ type: "StepClaimed", ...attemptOf(assigned), runner: instance, at: now }, trace);
+    const outcome = await execute(assigned, this.#deps);
+    this.#active.delete(assigned);
+    this.#report(assigned, outcome);
   }
 
-  #report(task: StepTask, outcome: StepOutcome): void {
+  #report(assigned: Assignment, outcome: StepOutcome): void {
+    const { log } = this.#deps;
+    if (outcome.ok) log.debug(aboutTask(assigned), "a step is done");
+    else log.info({ ...aboutTask(assigned), error: outcome.message }, "a step failed");
     const result = outcome.ok ? outcome.result : null;
-    this.#results.send({
+    const report: StepReported = {
       type: "StepReported",
-      ...attemptOf(task),
+      ...attemptOf(assigned),
       runner: this.#deps.instance,
       ok: outcome.ok,
       retryable: !outcome.ok && outcome.retryable,
@@ -134,20 +146,22 @@ export class Claiming {
       bytes_processed: result?.bytes ?? null,
       error_message: outcome.ok ? null : outcome.message.slice(0, MAX_MESSAGE),
       metadata: result === null || result.metadata === null ? null : JSON.stringify(result.metadata),
-    });
+    };
+    this.#results.send(report, assigned.trace);
   }
 
   #renew(): void {
     const { clock, instance } = this.#deps;
     const now = clock.now();
-    for (const [task, lease] of this.#active) {
+    for (const [assigned, lease] of this.#active) {
       if (lease.renewAt > now) continue;
-      lease.renewAt = now + task.lease_ms / 3;
-      this.#results.send({ type: "LeaseRenewed", ...attemptOf(task), runner: instance, at: now });
+      lease.renewAt = now + assigned.task.lease_ms / 3;
+      const renewed = { type: "LeaseRenewed", ...attemptOf(assigned), runner: instance, at: now } as const;
+      this.#results.send(renewed, assigned.trace);
     }
   }
 }
 
-function attemptOf({ tenant_id, step, attempt }: StepTask) {
+function attemptOf({ task: { tenant_id, step, attempt } }: Assignment) {
   return { tenant_id, run_id: step.run_id, index: step.index, attempt };
 }

@@ -20,7 +20,6 @@ const task = (spec: string): StepTask => ({
   spec,
   issued_at: 0,
   issued_by: "p",
-  traceparent: null,
 });
 
 test("a task that no executor fits is reported as failed, with what to do, and the runner goes on", async (t) => {
@@ -32,7 +31,7 @@ test("a task that no executor fits is reported as failed, with what to do, and t
     warehouse: memoryWarehouse({ clock: systemClock }),
     clock: systemClock,
     instance: "one",
-    log: { info() {}, warn() {}, error() {} },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: metrics(),
     slots: 1,
     flushMs: 1,

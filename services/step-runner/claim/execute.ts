@@ -1,4 +1,4 @@
-import type { StepTask } from "@convergence/contracts";
+import { type StepTask, type Trace, traceFields } from "@convergence/contracts";
 import type { ResolvedStep } from "@convergence/pipeline";
 import { sleep } from "@convergence/runtime/clock.ts";
 import { WarehouseError } from "@convergence/warehouse/port.ts";
@@ -8,6 +8,17 @@ import { executeStep, StepFailed, type StepResult } from "../steps/index.ts";
 /** Between two attempts at an unreachable warehouse, in milliseconds: doubled each time, up to the last. */
 const RETRY_MS = { first: 200, last: 10_000 };
 
+/** A task, and what its record belongs to. */
+export interface Assignment {
+  task: StepTask;
+  trace: Trace | null;
+}
+
+/** A task as log lines tell it. */
+export function aboutTask({ task: { tenant_id, step, attempt }, trace }: Assignment) {
+  return { tenant_id, run_id: step.run_id, step: step.step_id, attempt, ...traceFields(trace) };
+}
+
 export type StepOutcome =
   | { ok: true; result: StepResult }
   | { ok: false; message: string; retryable: boolean };
@@ -16,13 +27,13 @@ export type StepOutcome =
  * Executes a task to its end. While the warehouse is away it is asked again, under the same job ids; a failure is
  * reported only once it is known that the effect did not happen.
  */
-export async function execute(task: StepTask, deps: StepRunnerDeps): Promise<StepOutcome> {
+export async function execute(assigned: Assignment, deps: StepRunnerDeps): Promise<StepOutcome> {
   const { warehouse, clock, log } = deps;
   let pause = RETRY_MS.first;
   for (;;) {
     try {
-      const step: ResolvedStep = JSON.parse(task.spec);
-      return { ok: true, result: await executeStep(step, { task, warehouse, clock }) };
+      const step: ResolvedStep = JSON.parse(assigned.task.spec);
+      return { ok: true, result: await executeStep(step, { ...assigned, warehouse, clock }) };
     } catch (error) {
       if (error instanceof StepFailed)
         return { ok: false, message: error.message, retryable: error.retryable };
@@ -30,13 +41,10 @@ export async function execute(task: StepTask, deps: StepRunnerDeps): Promise<Ste
         return { ok: false, message: `${error.reason}: ${error.message}`, retryable: false };
       }
       if (!(error instanceof WarehouseError)) {
-        log.error(
-          { run_id: task.step.run_id, step: task.step.step_id, error: String(error) },
-          "a step broke",
-        );
+        log.error({ ...aboutTask(assigned), error: String(error) }, "a step broke");
         return { ok: false, message: `internal error: ${String(error)}`, retryable: false };
       }
-      log.warn({ run_id: task.step.run_id, reason: error.reason }, "the warehouse failed; the step goes on");
+      log.warn({ ...aboutTask(assigned), reason: error.reason }, "the warehouse failed; the step goes on");
       await sleep(clock, pause);
       pause = Math.min(pause * 2, RETRY_MS.last);
     }

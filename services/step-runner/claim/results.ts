@@ -1,4 +1,5 @@
-import { encode, type StepResultsMessage } from "@convergence/contracts";
+import type { OutRecord } from "@convergence/bus/port.ts";
+import { encode, type StepResultsMessage, type Trace, traced } from "@convergence/contracts";
 import { sleep } from "@convergence/runtime/clock.ts";
 import type { StepRunnerDeps } from "../deps.ts";
 
@@ -7,15 +8,16 @@ const RETRY_MS = 100;
 /** Sends results: what gathers while one append is in flight goes with the next. A failed append is repeated. */
 export class Results {
   readonly #deps: Pick<StepRunnerDeps, "bus" | "clock" | "log">;
-  #waiting: StepResultsMessage[] = [];
+  #waiting: OutRecord[] = [];
   #sending: Promise<void> | undefined;
 
   constructor(deps: Pick<StepRunnerDeps, "bus" | "clock" | "log">) {
     this.#deps = deps;
   }
 
-  send(result: StepResultsMessage): void {
-    this.#waiting.push(result);
+  send(result: StepResultsMessage, trace: Trace | null): void {
+    const { tenant_id: key } = result;
+    this.#waiting.push({ topic: "step.results", key, value: encode(result), ...traced(trace) });
     // In a microtask of its own, so that a claim and the report of an instant step share an append.
     this.#sending ??= Promise.resolve().then(() => this.#drain());
   }
@@ -28,20 +30,15 @@ export class Results {
   async #drain(): Promise<void> {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const results = this.#waiting;
+      const records = this.#waiting;
       this.#waiting = [];
-      await this.#append(results);
+      await this.#append(records);
     }
     this.#sending = undefined;
   }
 
-  async #append(results: StepResultsMessage[]): Promise<void> {
+  async #append(records: OutRecord[]): Promise<void> {
     const { bus, clock, log } = this.#deps;
-    const records = results.map((result) => ({
-      topic: "step.results",
-      key: result.tenant_id,
-      value: encode(result),
-    }));
     for (;;) {
       try {
         await bus.append(records);

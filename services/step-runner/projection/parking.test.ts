@@ -55,7 +55,7 @@ async function setUp(t: TestContext): Promise<Setup> {
     bus,
     warehouse,
     clock: hurried,
-    log: { info() {}, warn() {}, error() {} },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: metrics(),
     slots: 1,
     flushMs: 100,

@@ -73,7 +73,7 @@ test(`${TENANTS} tenants of one run each: at most 4 warehouse requests a tenant 
     },
     clock: systemClock,
     instance: "one",
-    log: { info() {}, warn: (detail) => assert.fail(JSON.stringify(detail)), error() {} },
+    log: { debug() {}, info() {}, warn: (detail) => assert.fail(JSON.stringify(detail)), error() {} },
     metrics: metrics(),
     slots: 1,
     flushMs: 500,

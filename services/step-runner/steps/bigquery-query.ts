@@ -1,3 +1,4 @@
+import { traceFields } from "@convergence/contracts";
 import { checkDryRun, checkIsolation } from "@convergence/pipeline/isolation/index.ts";
 import { isTransient, type JobInfo, type QueryJob } from "@convergence/warehouse/port.ts";
 import { finished } from "@convergence/warehouse/run-once.ts";
@@ -20,7 +21,7 @@ export const bigqueryQuery: StepType<"bigquery_query"> = async (step, context) =
   return { rows: done.rows, bytes: done.bytesProcessed, metadata: { job_id: job.jobId, try: task.try } };
 };
 
-function queryJob(step: Parameters<typeof bigqueryQuery>[0], { task }: StepContext): QueryJob {
+function queryJob(step: Parameters<typeof bigqueryQuery>[0], { task, trace }: StepContext): QueryJob {
   const { destination, query, timeoutMinutes } = step;
   const dataset = task.step.tenant_name;
   return {
@@ -38,7 +39,12 @@ function queryJob(step: Parameters<typeof bigqueryQuery>[0], { task }: StepConte
             ...(destination.partitionBy === null ? {} : { partitionBy: destination.partitionBy }),
             ...(destination.clusterBy === null ? {} : { clusterBy: destination.clusterBy }),
           },
-    labels: { tenant: task.tenant_id, run: task.step.run_id, step: String(task.step.index) },
+    labels: {
+      tenant: task.tenant_id,
+      run: task.step.run_id,
+      step: String(task.step.index),
+      ...traceFields(trace),
+    },
     ...(timeoutMinutes === null ? {} : { timeoutMs: timeoutMinutes * 60_000 }),
   };
 }

@@ -1,4 +1,4 @@
-import type { StepTask } from "@convergence/contracts";
+import type { StepTask, Trace } from "@convergence/contracts";
 import type { ResolvedStep } from "@convergence/pipeline";
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Warehouse } from "@convergence/warehouse/port.ts";
@@ -16,6 +16,7 @@ export const NOTHING_DONE: StepResult = { rows: null, bytes: null, metadata: nul
 /** What a step is executed with. */
 export interface StepContext {
   task: StepTask;
+  trace: Trace | null;
   warehouse: Warehouse;
   clock: Clock;
 }

@@ -20,7 +20,7 @@ export class RunLog {
       for (const fact of wholeRun(tenant, id)) {
         const version = (this.#versions.get(tenant) ?? 0) + 1;
         this.#versions.set(tenant, version);
-        const meta = { tenant_id: tenant, epoch, version, at: AT, cause: null, traceparent: null };
+        const meta = { tenant_id: tenant, epoch, version, at: AT, cause: null };
         records.push({ topic: "run.events", key: tenant, value: encode({ ...fact, meta }) });
       }
     }
@@ -53,6 +53,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
     parameters: "{}",
     run_date: null,
     accepted_at: AT,
+    trace: null,
   } as const;
   const head = { step_id: "s", step_type: "noop" };
   const step = { ...head, run_id: id, tenant_name: tenant, index: 0, run_accepted_at: AT };

@@ -1,4 +1,4 @@
-import { encode } from "@convergence/contracts";
+import { encode, traced } from "@convergence/contracts";
 import { METADATA_TABLES, type Tenant } from "@convergence/tenant";
 import type { Warehouse } from "@convergence/warehouse/port.ts";
 import { runOnce } from "@convergence/warehouse/run-once.ts";
@@ -55,11 +55,11 @@ async function cancelOpenRuns(
   const command_id = onboarding.key_id;
   const value = encode({
     type: "CancelOpenRuns",
-    meta: { command_id, tenant_id, at: clock.now(), sent_by: instance, traceparent: null },
+    meta: { command_id, tenant_id, at: clock.now(), sent_by: instance },
     reason: "the tenant's dataset is being recreated",
   });
   await Promise.all([
     runs.cancelled(command_id, onboarding.started_at),
-    bus.append([{ topic: "run.commands", key: tenant_id, value }]),
+    bus.append([{ topic: "run.commands", key: tenant_id, value, ...traced(onboarding.trace) }]),
   ]);
 }

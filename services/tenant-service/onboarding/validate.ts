@@ -1,4 +1,4 @@
-import { encode } from "@convergence/contracts";
+import { encode, traced, traceFields } from "@convergence/contracts";
 import type { Tenant } from "@convergence/tenant";
 import type { TenantServiceDeps } from "../deps.ts";
 import type { RunOutcome, RunWatch } from "../run-watch.ts";
@@ -23,7 +23,8 @@ export async function validationPosition(
 export async function validate(deps: TenantServiceDeps, runs: RunWatch, tenant: Tenant): Promise<RunOutcome> {
   const { onboarding, tenant_id } = tenant;
   if (onboarding === null) throw new RangeError("validation without an onboarding");
-  const { run_id, log_partition, log_offset } = onboarding;
+  const { run_id, log_partition, log_offset, trace } = onboarding;
+  deps.log.debug({ tenant_id, run_id, ...traceFields(trace) }, "a validation run is asked for");
   const value = encode({
     type: "SubmitRun",
     meta: {
@@ -31,7 +32,6 @@ export async function validate(deps: TenantServiceDeps, runs: RunWatch, tenant: 
       tenant_id,
       at: deps.clock.now(),
       sent_by: deps.instance,
-      traceparent: null,
     },
     run_id,
     ...DRYRUN,
@@ -42,7 +42,7 @@ export async function validate(deps: TenantServiceDeps, runs: RunWatch, tenant: 
   });
   const [outcome] = await Promise.all([
     runs.finished(run_id, log_partition, log_offset),
-    deps.bus.append([{ topic: "run.commands", key: tenant_id, value }]),
+    deps.bus.append([{ topic: "run.commands", key: tenant_id, value, ...traced(trace) }]),
   ]);
   return outcome;
 }
