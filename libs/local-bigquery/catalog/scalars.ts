@@ -4,7 +4,6 @@ import {
   DuckDBBlobValue,
   type DuckDBConnection,
   DuckDBScalarFunction,
-  type DuckDBType,
   type DuckDBValue,
   VARCHAR,
 } from "@duckdb/node-api";
@@ -12,13 +11,8 @@ import { fromBase32, initcap, toBase32 } from "../sql/encodings.ts";
 import { farmFingerprint } from "../sql/fingerprint.ts";
 import { appendAll, insertAt, jsonKeys, removeAt, setAt, stripNulls } from "../sql/jsonedit.ts";
 import { canonicalJson } from "../sql/jsontext.ts";
-
-interface Scalar {
-  params: DuckDBType[];
-  result: DuckDBType;
-  /** Given the arguments, none of them NULL; null or undefined: NULL. */
-  make: (...args: DuckDBValue[]) => DuckDBValue | undefined;
-}
+import { INTERVAL_SCALARS } from "./interval-scalars.ts";
+import type { Scalar } from "./scalar.ts";
 
 const bytes = (value: DuckDBValue | undefined): Buffer =>
   value instanceof DuckDBBlobValue ? Buffer.from(value.bytes) : Buffer.from(String(value));
@@ -48,6 +42,7 @@ const SCALARS: Record<string, Scalar> = {
       return made && new DuckDBBlobValue(made);
     },
   },
+  ...INTERVAL_SCALARS,
   bq_fingerprint: { params: [BLOB], result: BIGINT, make: (b) => farmFingerprint(bytes(b)) },
 };
 

@@ -1,6 +1,14 @@
 import { invalid, notImplemented } from "../errors.ts";
-import { isObject, type JsonObject, stringOr } from "../json.ts";
-import { arrayOf, scalarNamed, structOf, type Type } from "../sql/types.ts";
+import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
+import {
+  arrayOf,
+  isRangeElement,
+  type RangeElement,
+  rangeOf,
+  scalarNamed,
+  structOf,
+  type Type,
+} from "../sql/types.ts";
 import { checkColumnName } from "./names.ts";
 
 export type Mode = "NULLABLE" | "REQUIRED" | "REPEATED";
@@ -12,6 +20,8 @@ export interface Field {
   mode: Mode;
   description?: string;
   fields?: Field[];
+  /** Of a RANGE. */
+  rangeElementType?: { type: RangeElement };
 }
 
 const LEGACY: Record<string, string> = {
@@ -20,7 +30,16 @@ const LEGACY: Record<string, string> = {
   BOOL: "BOOLEAN",
   STRUCT: "RECORD",
 };
-const KNOWN_KEYS = new Set(["name", "type", "mode", "description", "fields", "policyTags", "categories"]);
+const KNOWN_KEYS = new Set([
+  "name",
+  "type",
+  "mode",
+  "description",
+  "fields",
+  "rangeElementType",
+  "policyTags",
+  "categories",
+]);
 
 /** Reads `schema.fields` of a request. Throws on names, types and modes that are not BigQuery's. */
 export function readFields(value: unknown): Field[] {
@@ -49,16 +68,26 @@ function readField(item: JsonObject): Field {
   const field: Field = { name, type: "RECORD", mode };
   if (typeof item.description === "string") field.description = item.description;
   if (type === "RECORD" || type === "STRUCT") return { ...field, fields: readFields(item.fields) };
+  if (type === "RANGE") return { ...field, type, rangeElementType: readElement(item.rangeElementType, name) };
   const scalar = scalarNamed(type);
   if (scalar === undefined) throw notImplemented(`field type ${type || "(none)"} of ${name}`);
   return { ...field, type: LEGACY[scalar.kind] ?? scalar.kind };
+}
+
+function readElement(value: unknown, name: string): { type: RangeElement } {
+  const type = stringOr(objectOr(value).type, "").toUpperCase();
+  if (!isRangeElement(type))
+    throw invalid(`rangeElementType of field ${name} must be DATE, DATETIME or TIMESTAMP`);
+  return { type };
 }
 
 /** The GoogleSQL type of a field: an ARRAY where it is REPEATED. */
 export function typeOfField(field: Field): Type {
   const one: Type = field.fields
     ? structOf(field.fields.map((f) => ({ name: f.name, type: typeOfField(f) })))
-    : (scalarNamed(field.type) ?? { kind: "STRING" });
+    : field.rangeElementType
+      ? rangeOf(field.rangeElementType.type)
+      : (scalarNamed(field.type) ?? { kind: "STRING" });
   return field.mode === "REPEATED" ? arrayOf(one) : one;
 }
 
@@ -66,6 +95,7 @@ export function typeOfField(field: Field): Type {
 export function fieldOfType(name: string, type: Type, required = false): Field {
   if (type.kind === "ARRAY") return { ...fieldOfType(name, type.element), mode: "REPEATED" };
   const mode: Mode = required ? "REQUIRED" : "NULLABLE";
+  if (type.kind === "RANGE") return { name, type: "RANGE", mode, rangeElementType: { type: type.element } };
   if (type.kind !== "STRUCT") return { name, type: LEGACY[type.kind] ?? type.kind, mode };
   const fields = type.fields.map((f, i) => fieldOfType(f.name ?? `_field_${i + 1}`, f.type));
   return { name, type: "RECORD", mode, fields };
@@ -77,12 +107,13 @@ export function schemaJson(fields: Field[]): JsonObject {
 }
 
 function fieldJson(field: Field): JsonObject {
-  const { name, type, mode, description, fields } = field;
+  const { name, type, mode, description, fields, rangeElementType } = field;
   return {
     name,
     type,
     mode,
     ...(description === undefined ? {} : { description }),
+    ...(rangeElementType === undefined ? {} : { rangeElementType }),
     ...(fields === undefined ? {} : { fields: fields.map(fieldJson) }),
   };
 }

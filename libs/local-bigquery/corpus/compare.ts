@@ -44,6 +44,8 @@ function recorded(value: unknown, field: Field): string {
     return `[${items.map((v) => recorded(v, one(field))).join(",")}]`;
   }
   if (value === null || value === undefined) return "null";
+  if (field.type === "RANGE" && isObject(value))
+    return scalar(`[${value.start ?? "UNBOUNDED"}, ${value.end ?? "UNBOUNDED"})`, field.type);
   if (field.type === "RECORD")
     return `{${field.fields.map((f) => recorded(isObject(value) ? value[f.name] : null, f)).join(",")}}`;
   return scalar(typeof value === "object" ? JSON.stringify(value) : String(value), field.type);
@@ -81,11 +83,22 @@ function scalar(text: string, type: string): string {
         .replace(" ", "T")
         .replace(/(\.\d*?)0+$/, "$1")
         .replace(/\.$/, "");
+    case "INTERVAL":
+      return relative(text) ?? text;
     case "JSON":
       return canonicalJson(text) ?? text;
     default:
       return JSON.stringify(text);
   }
+}
+
+/** The recording has an INTERVAL as Python's relativedelta shows it: what is zero is left out. */
+function relative(text: string): string | undefined {
+  const [, list] = /^relativedelta\((.*)\)$/.exec(text) ?? [];
+  if (list === undefined) return undefined;
+  const of = (name: string): number => Number(new RegExp(`\\b${name}=([+-]?\\d+)`).exec(list)?.[1] ?? 0);
+  const fraction = of("microseconds") === 0 ? "" : `.${String(of("microseconds")).padStart(6, "0")}`;
+  return `${of("years")}-${of("months")} ${of("days")} ${of("hours")}:${of("minutes")}:${of("seconds")}${fraction}`;
 }
 
 function micros(text: string): string {

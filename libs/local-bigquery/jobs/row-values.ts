@@ -1,7 +1,10 @@
 import type { Field } from "../catalog/schema.ts";
 import { isObject, type Json, type JsonObject } from "../json.ts";
+import { duckIntervalText, readInterval } from "../sql/interval-text.ts";
 import { canonicalJson } from "../sql/jsontext.ts";
+import { rangeOfEnds, readRange } from "../sql/range-text.ts";
 import { normaliseTemporal } from "../sql/temporal.ts";
+import type { RangeElement } from "../sql/types.ts";
 
 /** Why one row cannot be taken: as insertAll and load jobs report it. */
 export class RowError extends Error {
@@ -57,6 +60,7 @@ function oneToStored(field: Field, value: Json, options: RowOptions, name: strin
     return rowToStored(field.fields, value, options, `${name}.`);
   }
   if (field.type === "JSON") return jsonToStored(value, name);
+  if (field.rangeElementType) return rangeToStored(field.rangeElementType.type, value, name);
   if (typeof value === "object") throw new RowError(name, `This field: ${name} is not a record.`);
   const stored = scalarToStored(field.type, value);
   if (stored === undefined)
@@ -74,6 +78,17 @@ function jsonToStored(value: Json, name: string): string {
   return text;
 }
 
+/** "[start, end)", or {start, end} with null for an open end. */
+function rangeToStored(element: RangeElement, value: Json, name: string): Json {
+  const end = (part: Json | undefined): string =>
+    part === null || part === undefined ? "UNBOUNDED" : String(part);
+  const ends = isObject(value)
+    ? rangeOfEnds(element, end(value.start), end(value.end))
+    : readRange(element, String(value));
+  if (ends === undefined) throw new RowError(name, `Invalid RANGE<${element}> value for field: ${name}`);
+  return { _0: ends.start, _1: ends.end };
+}
+
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 function scalarToStored(type: string, value: string | number | boolean | null): Json | undefined {
@@ -89,6 +104,10 @@ function scalarToStored(type: string, value: string | number | boolean | null): 
       return booleanText(text);
     case "BYTES":
       return /^[A-Za-z0-9+/\-_]*={0,2}$/.test(text) ? text : undefined;
+    case "INTERVAL": {
+      const interval = readInterval(text);
+      return interval && duckIntervalText(interval);
+    }
     case "TIMESTAMP":
       return typeof value === "number" || /^-?\d+(\.\d+)?$/.test(text)
         ? secondsText(text)

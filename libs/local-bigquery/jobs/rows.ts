@@ -3,6 +3,7 @@ import {
   type DuckDBDataChunk,
   DuckDBDateValue,
   DuckDBDecimalValue,
+  DuckDBIntervalValue,
   DuckDBListValue,
   DuckDBStructValue,
   DuckDBTimestampValue,
@@ -11,7 +12,8 @@ import {
 } from "@duckdb/node-api";
 import { BigQueryError, invalidQuery } from "../errors.ts";
 import type { Json } from "../json.ts";
-import type { Type } from "../sql/types.ts";
+import { intervalText } from "../sql/interval-text.ts";
+import type { RangeType, Type } from "../sql/types.ts";
 
 /** A result row in the service's form: {f: [{v: ...}]}. */
 export type Row = { f: { v: Json }[] };
@@ -25,6 +27,10 @@ export function encode(value: DuckDBValue, type: Type): Json {
     return { f: type.fields.map((f, i) => ({ v: encode(value.entries[`_${i}`] ?? null, f.type) })) };
   }
   switch (type.kind) {
+    case "RANGE":
+      return rangeText(value, type);
+    case "INTERVAL":
+      return value instanceof DuckDBIntervalValue ? intervalText(value) : unexpected(value, type.kind);
     case "FLOAT64":
       return typeof value === "number" ? floatText(value) : unexpected(value, type.kind);
     case "NUMERIC":
@@ -48,6 +54,17 @@ export function encode(value: DuckDBValue, type: Type): Json {
     default:
       return String(value);
   }
+}
+
+/** "[start, end)": a TIMESTAMP's ends are microseconds, as elsewhere. */
+function rangeText(value: DuckDBValue, { element }: RangeType): string {
+  if (!(value instanceof DuckDBStructValue)) return unexpected(value, "RANGE");
+  const ends = ["_0", "_1"].map((name) => {
+    const end = value.entries[name] ?? null;
+    const isOpen = (end instanceof DuckDBDateValue || end instanceof DuckDBTimestampValue) && !end.isFinite;
+    return isOpen ? "UNBOUNDED" : String(encode(end, { kind: element }));
+  });
+  return `[${ends.join(", ")})`;
 }
 
 function unexpected(value: DuckDBValue, kind: string): never {

@@ -240,7 +240,8 @@ export class Script {
 /** A value in the form that a parameter of its type takes: text, base64 of BYTES, JSON of ARRAY and STRUCT. */
 function asText(sql: string, type: Type): string {
   if (type.kind === "BYTES") return `to_base64(${sql})`;
-  if (type.kind !== "ARRAY" && type.kind !== "STRUCT") return `CAST(${sql} AS VARCHAR)`;
+  const nested = type.kind === "ARRAY" || type.kind === "STRUCT" || type.kind === "RANGE";
+  if (!nested) return `CAST(${sql} AS VARCHAR)`;
   const plain = mapValue(sql, type, (part, t) =>
     t.kind === "BYTES" ? `to_base64(${part})` : `CAST(${part} AS VARCHAR)`,
   );

@@ -95,7 +95,8 @@ export function variableKey(name: string): string {
 
 /** A bound value as its type: see params.ts for what is bound. */
 function parameterSql(bound: string, type: Type): string {
-  if (type.kind !== "ARRAY" && type.kind !== "STRUCT") return `CAST(${bound} AS ${duckType(type)})`;
+  const nested = type.kind === "ARRAY" || type.kind === "STRUCT" || type.kind === "RANGE";
+  if (!nested) return `CAST(${bound} AS ${duckType(type)})`;
   return fromJson(bound, type);
 }
 
@@ -111,6 +112,7 @@ function jsonShape(type: Type): Json {
   if (type.kind === "ARRAY") return [jsonShape(type.element)];
   if (type.kind === "STRUCT")
     return Object.fromEntries(type.fields.map((f, i) => [`_${i}`, jsonShape(f.type)]));
+  if (type.kind === "RANGE") return { _0: "VARCHAR", _1: "VARCHAR" };
   return type.kind === "BYTES" ? "VARCHAR" : duckType(type);
 }
 

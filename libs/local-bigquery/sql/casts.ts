@@ -5,7 +5,17 @@ import { coerce, coercible } from "./coerce.ts";
 import { type Expr, field, nullOf, pack } from "./expr.ts";
 import { type Context, lower } from "./lower-expr.ts";
 import { normaliseTemporal } from "./temporal.ts";
-import { arrayOf, duckType, sameType, scalarNamed, structOf, type Type, typeName } from "./types.ts";
+import {
+  arrayOf,
+  duckType,
+  type RangeType,
+  rangeNamed,
+  sameType,
+  scalarNamed,
+  structOf,
+  type Type,
+  typeName,
+} from "./types.ts";
 
 /** Reads the parser's type tree. Parameterised types (STRING(10), NUMERIC(10, 2)) are refused. */
 export function readType(value: unknown): Type {
@@ -16,7 +26,7 @@ export function readType(value: unknown): Type {
   const name = kind === "custom" ? stringOr(value.name, "") : (SPELLINGS[kind] ?? kind);
   const limited = [value.precision, value.scale, value.length].some((part) => typeof part === "number");
   if (limited) throw notImplemented(`a parameterised type (${name})`);
-  const type = scalarNamed(name);
+  const type = scalarNamed(name) ?? rangeNamed(name);
   if (type === undefined) throw notImplemented(`type ${name.toUpperCase()}`);
   return type;
 }
@@ -86,6 +96,8 @@ const CASTS: Record<string, (sql: string) => string> = {
   "STRING>DATETIME": (x) => `bq.to_datetime(${x})`,
   "STRING>TIME": (x) => `bq.to_time(${x})`,
   "STRING>TIMESTAMP": (x) => `bq.to_timestamp(${x})`,
+  "STRING>INTERVAL": (x) => `bq_to_interval(${x})`,
+  "INTERVAL>STRING": (x) => `bq_interval_text(${x})`,
   "BYTES>STRING": (x) => `decode(${x})`,
   "DATE>STRING": (x) => `CAST(${x} AS VARCHAR)`,
   "DATE>DATETIME": (x) => `CAST(${x} AS TIMESTAMP)`,
@@ -101,6 +113,15 @@ const CASTS: Record<string, (sql: string) => string> = {
   "TIME>STRING": (x) => `bq.time_text(${x})`,
 };
 
+/** "[start, end)". */
+function rangeToText(sql: string, { element }: RangeType): string {
+  const end = (i: number): string => {
+    const value = field(sql, i);
+    return `CASE WHEN isinf(${value}) THEN 'UNBOUNDED' ELSE ${CASTS[`${element}>STRING`]?.(value)} END`;
+  };
+  return `('[' || ${end(0)} || ', ' || ${end(1)} || ')')`;
+}
+
 function castSql(sql: string, from: Type, to: Type, where: string): string {
   if (sameType(from, to)) return sql;
   if (from.kind === "STRUCT" && to.kind === "STRUCT" && from.fields.length === to.fields.length) {
@@ -111,6 +132,9 @@ function castSql(sql: string, from: Type, to: Type, where: string): string {
   }
   if (from.kind === "ARRAY" && to.kind === "ARRAY")
     return `CAST(list_transform(${sql}, lambda e: ${castSql("e", from.element, to.element, where)}) AS ${duckType(to)})`;
+  if (from.kind === "RANGE" && to.kind === "STRING") return rangeToText(sql, from);
+  if (from.kind === "RANGE" || to.kind === "RANGE")
+    throw notImplemented(`CAST from ${typeName(from)} to ${typeName(to)}${where}`);
   const cast = CASTS[`${from.kind}>${to.kind}`];
   if (cast === undefined)
     throw invalidQuery(`Invalid cast from ${typeName(from)} to ${typeName(to)}${where}`);

@@ -18,6 +18,7 @@ import { comparison } from "./operators.ts";
 import { lowerPath } from "./paths.ts";
 import { lowerPivot, lowerUnpivot } from "./pivot.ts";
 import { lowerQuery } from "./query.ts";
+import { lowerTableFunction } from "./table-functions.ts";
 import { INT64, type Type } from "./types.ts";
 import { expandView } from "./views.ts";
 
@@ -66,16 +67,31 @@ function lowerItem(analysis: Analysis, scope: Scope, node: Node): Item {
       if (inner.kind === "unnest") return lowerUnnest(analysis, scope, inner, nameOf(body.alias));
       if (inner.kind === "subquery") return lowerDerived(analysis, scope, inner.body, nameOf(body.alias));
       if (inner.kind === "table") return lowerTable(analysis, scope, inner, nameOf(body.alias));
+      if (inner.kind === "function") return lowerFunction(analysis, scope, inner, nameOf(body.alias));
       throw notImplemented(`${inner.kind} in FROM`);
     }
     case "pivot":
     case "unpivot":
       return lowerPivoted(analysis, scope, node);
+    case "function":
+      return lowerFunction(analysis, scope, node);
     case "joined_table":
       return lowerJoined(analysis, scope, node);
     default:
       throw notImplemented(`${node.kind} in FROM`);
   }
+}
+
+/** A table function, or f(...) AS alias. */
+function lowerFunction(analysis: Analysis, scope: Scope, node: Node, alias?: string): Item {
+  const made = lowerTableFunction(analysis, scope, node, (inner, own, input) => {
+    const { sql, relations } = lowerItem(inner, own, input);
+    const [relation] = relations;
+    if (relation === undefined) throw notImplemented("this input of a table function");
+    return { sql, relation };
+  });
+  const relation = { ...made.relation, alias: alias ?? made.relation.alias };
+  return { sql: made.sql, relations: [relation], lateral: false };
 }
 
 function lowerPivoted(analysis: Analysis, scope: Scope, node: Node): Item {

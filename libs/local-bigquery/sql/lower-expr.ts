@@ -8,7 +8,7 @@ import { lowerBetween, lowerCase, lowerIf, lowerIn, lowerIs, lowerLike } from ".
 import { type Expr, pack, untypedNull } from "./expr.ts";
 import { lowerExtract } from "./functions/extract.ts";
 import { lowerCall } from "./functions/index.ts";
-import { intervalArithmetic } from "./functions/intervals.ts";
+import { intervalArithmetic, lowerInterval } from "./functions/intervals.ts";
 import { lowerWindow } from "./functions/windows.ts";
 import { place } from "./lex.ts";
 import { lowerLiteral, textLiteral, tokenOf } from "./literals.ts";
@@ -87,6 +87,7 @@ const LOWERINGS: Record<string, Lowering> = {
   subquery: lowerScalarQuery,
   exists: lowerExists,
   window_function: lowerWindow,
+  interval: lowerInterval,
   extract: (context, node) => {
     const body = only(node, "this", "field");
     return lowerExtract(context, body.this, body.field, at(context.analysis.source, node.body));
@@ -177,6 +178,8 @@ function lowerDot(context: Context, node: Node): Expr {
   return lowerField(lower(context, body.this), nameOf(body.field), at(context.analysis.source, node.body));
 }
 
+const MINUS_ONE: Expr = { sql: "CAST(-1 AS BIGINT)", type: INT64, literal: "int", text: "-1" };
+
 function lowerNegation(context: Context, node: Node): Expr {
   if (isLeastInt64(node.body.this))
     return {
@@ -186,6 +189,7 @@ function lowerNegation(context: Context, node: Node): Expr {
       text: "-9223372036854775808",
     };
   const value = lower(context, only(node, "this").this);
+  if (value.type.kind === "INTERVAL") return arithmetic("*", value, MINUS_ONE, "");
   if (value.literal === "int" || value.literal === "float") {
     const text = `-${value.text}`;
     const sql = value.literal === "int" ? `CAST(${text} AS BIGINT)` : `CAST('${text}' AS DOUBLE)`;

@@ -63,6 +63,14 @@ const MACROS: Record<string, string> = {
   "numeric_round(x, n)": `CASE WHEN n >= 9 THEN x WHEN n < -12 THEN bq.raise('ROUND of a NUMERIC to more than 12 places left of the point is not supported locally')
     ELSE bq.from_units(bq.half_away(bq.units(x), CAST(pow(10, 9 - n) AS HUGEINT)) * CAST(pow(10, 9 - n) AS HUGEINT)) END`,
 
+  // RANGE values: {_0: start, _1: end}, -infinity and infinity where unbounded.
+  "range_bound(x)": "CASE WHEN isfinite(x) THEN x END",
+  "make_range(s, e)": `CASE WHEN s >= e THEN bq.raise('Range start element must be smaller than range end element')
+    ELSE struct_pack(_0 := s, _1 := e) END`,
+  "range_overlaps(a, b)": "a._0 < b._1 AND b._0 < a._1",
+  "range_intersect(a, b)": `CASE WHEN NOT bq.range_overlaps(a, b) THEN bq.raise('Provided RANGE inputs do not overlap. Please check RANGE_OVERLAPS before calling RANGE_INTERSECT')
+    WHEN a IS NOT NULL AND b IS NOT NULL THEN struct_pack(_0 := greatest(a._0, b._0), _1 := least(a._1, b._1)) END`,
+
   // FLOAT64 comparison: NaN equals nothing and is neither above nor below; DuckDB holds it equal to itself and greatest.
   "feq(a, b)": "CASE WHEN isnan(a) AND b IS NOT NULL THEN FALSE ELSE a = b END",
   "flt(a, b)":

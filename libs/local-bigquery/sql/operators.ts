@@ -1,6 +1,7 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
 import { coerce, coercible, supertype } from "./coerce.ts";
 import type { Expr } from "./expr.ts";
+import { intervalOperator } from "./interval-arithmetic.ts";
 import {
   BOOL,
   BYTES,
@@ -118,7 +119,7 @@ function arithmeticType(symbol: string): Type[] {
 }
 
 export function arithmetic(symbol: string, left: Expr, right: Expr, where: string): Expr {
-  const dates = dateArithmetic(symbol, left, right);
+  const dates = dateArithmetic(symbol, left, right, where);
   if (dates) return dates;
   if (symbol === "||" && left.type.kind === "ARRAY") return concatArrays(left, right, where);
   const types = arithmeticType(symbol);
@@ -155,13 +156,15 @@ function arithmeticSql(symbol: string, type: Type, a: string, b: string): string
   return `(${a} ${symbol} ${b})`;
 }
 
-/** DATE + n days, and the difference of dates, which is an INTERVAL (refused). */
-function dateArithmetic(symbol: string, left: Expr, right: Expr): Expr | undefined {
+/** DATE + n days, and what takes or gives INTERVAL values. */
+function dateArithmetic(symbol: string, left: Expr, right: Expr, where: string): Expr | undefined {
   const kinds = `${left.type.kind}${symbol}${right.type.kind}`;
   const days = (e: Expr): string => `CAST(${e.sql} AS INTEGER)`;
   if (kinds === "DATE+INT64" || kinds === "DATE-INT64")
     return { sql: `CAST(${left.sql} ${symbol} ${days(right)} AS DATE)`, type: left.type };
   if (kinds === "INT64+DATE") return { sql: `CAST(${right.sql} + ${days(left)} AS DATE)`, type: right.type };
+  const made = intervalOperator(symbol, left, right, where);
+  if (made) return made;
   if (
     ["DATE", "DATETIME", "TIMESTAMP", "TIME", "INTERVAL"].some(
       (k) => k === left.type.kind || k === right.type.kind,

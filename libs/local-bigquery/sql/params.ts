@@ -1,9 +1,19 @@
 import { BLOB, BOOLEAN, DuckDBBlobValue, type DuckDBType, type DuckDBValue, VARCHAR } from "@duckdb/node-api";
 import { BigQueryError, notImplemented } from "../errors.ts";
 import { isObject, type Json, type JsonObject, stringOr } from "../json.ts";
+import { duckIntervalText, readInterval } from "./interval-text.ts";
 import { canonicalJson } from "./jsontext.ts";
+import { rangeOfEnds } from "./range-text.ts";
 import { normaliseTemporal } from "./temporal.ts";
-import { arrayOf, scalarNamed, structOf, type Type } from "./types.ts";
+import {
+  arrayOf,
+  isRangeElement,
+  type RangeType,
+  rangeOf,
+  scalarNamed,
+  structOf,
+  type Type,
+} from "./types.ts";
 
 /** A query parameter of a request, read. */
 export interface Parameter {
@@ -45,14 +55,21 @@ function readType(value: unknown): Type {
       }),
     );
   }
+  if (kind === "RANGE") {
+    const element = stringOr(
+      isObject(value.rangeElementType) ? value.rangeElementType.type : "",
+      "",
+    ).toUpperCase();
+    if (!isRangeElement(element)) throw bad("Query parameter type RANGE needs a rangeElementType");
+    return rangeOf(element);
+  }
   const type = scalarNamed(kind);
-  if (type === undefined || kind === "INTERVAL")
-    throw notImplemented(`a query parameter of type ${kind || "(none)"}`);
+  if (type === undefined) throw notImplemented(`a query parameter of type ${kind || "(none)"}`);
   return type;
 }
 
 function bound(type: Type, value: unknown, name: string): Pick<Parameter, "value" | "duck"> {
-  if (type.kind === "ARRAY" || type.kind === "STRUCT") {
+  if (type.kind === "ARRAY" || type.kind === "STRUCT" || type.kind === "RANGE") {
     const json = readValue(type, value, name);
     return { value: json === null ? null : JSON.stringify(json), duck: VARCHAR };
   }
@@ -73,6 +90,7 @@ function readValue(type: Type, value: unknown, name: string): Json {
     if (!Array.isArray(items)) throw bad(`Query parameter ${name}: arrayValues must be a list`);
     return items.map((item) => readValue(type.element, item, name));
   }
+  if (type.kind === "RANGE") return readRange(type, value, name);
   if (type.kind === "STRUCT") {
     const given: JsonObject | undefined = isObject(value.structValues) ? value.structValues : undefined;
     if (given === undefined) return null;
@@ -81,6 +99,17 @@ function readValue(type: Type, value: unknown, name: string): Json {
     );
   }
   return readScalar(type, value, name);
+}
+
+/** {rangeValue: {start: {value}, end: {value}}}: an end without a value is open. */
+function readRange({ element }: RangeType, { rangeValue }: JsonObject, name: string): Json {
+  if (!isObject(rangeValue)) return null;
+  const [start, end] = [rangeValue.start, rangeValue.end].map((part) =>
+    isObject(part) ? stringOr(part.value, "UNBOUNDED") : "UNBOUNDED",
+  );
+  const ends = rangeOfEnds(element, start ?? "", end ?? "");
+  if (ends === undefined) throw bad(`Invalid RANGE value for query parameter ${name}`);
+  return { _0: ends.start, _1: ends.end };
 }
 
 const INTEGER = /^[+-]?\d+$/;
@@ -114,6 +143,10 @@ function readScalar(type: Type, holder: unknown, name: string): string | boolean
       return readTime(type.kind, text) ?? fail(wrong());
     case "JSON":
       return canonicalJson(text) ?? fail(wrong());
+    case "INTERVAL": {
+      const interval = readInterval(text);
+      return interval ? duckIntervalText(interval) : fail(wrong());
+    }
     case "BYTES":
       if (!/^[A-Za-z0-9+/\-_]*={0,2}$/.test(text)) throw wrong();
       return text;

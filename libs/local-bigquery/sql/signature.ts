@@ -3,10 +3,13 @@ import { coerce, coercible, supertype } from "./coerce.ts";
 import type { Expr } from "./expr.ts";
 import {
   arrayOf,
+  DATE,
   INT64,
   isGroupable,
   isNumeric,
   isOrdered,
+  isRangeElement,
+  rangeOf,
   sameType,
   scalarNamed,
   type Type,
@@ -15,8 +18,8 @@ import {
 
 /**
  * One way to call a function: argument types, result type, and the DuckDB SQL made of the arguments' SQL.
- * Types: a scalar's name; T any one type, N a numeric one, O an ordered one, G a groupable one (the same letter twice:
- * the supertype); ARRAY<...> of these. "?" after a type: may be left out; "*": any number more of it.
+ * Types: a scalar's name; T any one type, N a numeric one, O an ordered one, G a groupable one, E one that RANGE takes
+ * (the same letter twice: the supertype); ARRAY<...> and RANGE<...> of these. "?" after a type: may be left out; "*": any number more of it.
  */
 export interface Signature {
   params: string[];
@@ -79,15 +82,15 @@ function coercionCost(from: Type, to: Type): number {
   return from.kind === "INT64" && to.kind === "FLOAT64" ? 2 : 3;
 }
 
-const LETTER = /^(?:ARRAY<)?([TNOGU])>?$/;
+const LETTER = /^(?:(ARRAY|RANGE)<)?([TNOGUE])>?$/;
 
 function bindVariables(signature: Signature, args: Expr[]): Map<string, Type> | undefined {
   const seen = new Map<string, Expr[]>();
   for (const [i, arg] of args.entries()) {
     const param = paramAt(signature, i) ?? "";
-    const letter = LETTER.exec(param)?.[1];
+    const [, holder, letter] = LETTER.exec(param) ?? [];
     if (letter === undefined) continue;
-    const element = param.startsWith("ARRAY<") ? elementOf(arg) : arg;
+    const element = holder === undefined ? arg : elementOf(arg, holder);
     if (element === undefined) return undefined;
     seen.set(letter, [...(seen.get(letter) ?? []), element]);
   }
@@ -100,14 +103,17 @@ function bindVariables(signature: Signature, args: Expr[]): Map<string, Type> | 
   return bound;
 }
 
-function elementOf(arg: Expr): Expr | undefined {
-  if (arg.literal === "null") return { ...arg, type: INT64 };
+function elementOf(arg: Expr, holder: string): Expr | undefined {
+  if (arg.literal === "null") return { ...arg, type: holder === "RANGE" ? DATE : INT64 };
+  if (arg.type.kind !== holder) return undefined;
+  if (arg.type.kind === "RANGE") return { sql: "", type: { kind: arg.type.element } };
   return arg.type.kind === "ARRAY" ? { sql: "", type: arg.type.element } : undefined;
 }
 
 function allowed(letter: string, type: Type): boolean {
   if (letter === "N") return isNumeric(type);
   if (letter === "O") return isOrdered(type);
+  if (letter === "E") return isRangeElement(type.kind);
   return letter !== "G" || isGroupable(type);
 }
 
@@ -116,6 +122,11 @@ function resolve(text: string, variables: Map<string, Type>): Type | undefined {
   if (array) {
     const element = resolve(array[1] ?? "", variables);
     return element && arrayOf(element);
+  }
+  const range = /^RANGE<(.*)>$/.exec(text);
+  if (range) {
+    const element = resolve(range[1] ?? "", variables);
+    return element && isRangeElement(element.kind) ? rangeOf(element.kind) : undefined;
   }
   return variables.get(text) ?? scalarNamed(text);
 }

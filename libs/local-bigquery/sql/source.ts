@@ -1,5 +1,6 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
 import { lex, place, type Token } from "./lex.ts";
+import { isRangeElement } from "./types.ts";
 
 /**
  * A statement's text made ready for the parser. Literals are replaced by numbered ones ('#3') and positional
@@ -20,9 +21,9 @@ export interface Source {
 
 /** Reads a part of the tokens (a whole statement, or a query within a DDL statement) for the parser. */
 export function makeSource(text: string, tokens: Token[]): Source {
-  const source: Source = { text, tokens, rewritten: "", literals: [], offsets: [] };
+  const source: Source = { text, tokens: joinRanges(tokens), rewritten: "", literals: [], offsets: [] };
   let previous: Token | undefined;
-  for (const token of tokens) {
+  for (const token of source.tokens) {
     // Words that touch were put in by this endpoint (INTO).
     const touches = previous?.end === token.start && !(previous.kind === "word" && token.kind !== "punct");
     if (previous && !touches) source.rewritten += " ";
@@ -44,8 +45,6 @@ function spelling(source: Source, token: Token, previous: Token | undefined): st
       return token.kind === "bytes" ? `b'#${n}'` : `'#${n}'`;
     }
     case "word":
-      if (token.text.toUpperCase() === "RANGE" && isRangeType(source.text, token.end))
-        throw notImplemented(`RANGE type ${where}`);
       if (token.text.toUpperCase() === "SYSTEM_TIME" && previous?.text.toUpperCase() === "FOR")
         throw notImplemented(`FOR SYSTEM_TIME AS OF ${where}`);
       return token.text;
@@ -67,8 +66,38 @@ function spelling(source: Source, token: Token, previous: Token | undefined): st
   }
 }
 
-function isRangeType(text: string, end: number): boolean {
-  return /^\s*<\s*(DATE|DATETIME|TIMESTAMP)\s*>/i.test(text.slice(end));
+/**
+ * RANGE<DATE>, which the parser does not know, as one quoted name: a custom type to it; before a string, a function of
+ * that name.
+ */
+function joinRanges(tokens: Token[]): Token[] {
+  if (!tokens.some((token) => token.text.toUpperCase() === "RANGE")) return tokens;
+  const joined: Token[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    const [token, open, element, close, next] = tokens.slice(i, i + 5);
+    if (!token) break;
+    const isRange = token.text.toUpperCase() === "RANGE" && open?.text === "<" && element && close;
+    if (!isRange || !close.text.startsWith(">") || !isRangeElement(element.text.toUpperCase())) {
+      joined.push(token);
+      continue;
+    }
+    const value = `range<${element.text.toLowerCase()}>`;
+    joined.push({ kind: "quoted", text: `\`${value}\``, value, start: token.start, end: close.start + 1 });
+    i += 3;
+    const rest = close.text.slice(1);
+    if (rest !== "") joined.push({ ...close, text: rest, value: rest, start: close.start + 1 });
+    if (rest !== "" || next?.kind !== "string") continue;
+    const mark = (punct: string, at: number): Token => ({
+      kind: "punct",
+      text: punct,
+      value: punct,
+      start: at,
+      end: at,
+    });
+    joined.push(mark("(", next.start), next, mark(")", next.end));
+    i++;
+  }
+  return joined;
 }
 
 /** Where, in the author's text, an offset of the rewritten text lies: "[line:column]". */

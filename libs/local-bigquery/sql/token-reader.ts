@@ -1,6 +1,6 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
 import { place, type Token } from "./lex.ts";
-import { arrayOf, scalarNamed, structOf, type Type } from "./types.ts";
+import { arrayOf, rangeNamed, scalarNamed, structOf, type Type } from "./types.ts";
 
 /** Reads a list of tokens from left to right. Its own list: a reader may split a token (">>"). */
 export class TokenReader {
@@ -23,9 +23,19 @@ export class TokenReader {
       this.closeAngle();
       return made;
     }
+    if (word === "RANGE") return this.#range();
     const type = scalarNamed(word);
     if (type === undefined) throw notImplemented(`type ${word} at ${place(this.text, token.start)}`);
     if (this.is("(")) throw notImplemented(`a parameterised type (${word})`);
+    return type;
+  }
+
+  #range(): Type {
+    this.expect("<");
+    const element = this.next();
+    const type = rangeNamed(`RANGE<${element.text}>`);
+    if (type === undefined) return this.unexpected(element);
+    this.closeAngle();
     return type;
   }
 

@@ -28,7 +28,15 @@ export interface StructType {
   fields: StructField[];
 }
 
-export type Type = { kind: ScalarKind } | ArrayType | StructType;
+export type RangeElement = "DATE" | "DATETIME" | "TIMESTAMP";
+
+/** A half-open span of time. In DuckDB a struct of its two ends, an unbounded one being -infinity or infinity. */
+export interface RangeType {
+  kind: "RANGE";
+  element: RangeElement;
+}
+
+export type Type = { kind: ScalarKind } | ArrayType | StructType | RangeType;
 
 export const INT64: Type = { kind: "INT64" };
 export const FLOAT64: Type = { kind: "FLOAT64" };
@@ -44,6 +52,7 @@ export const JSON_TYPE: Type = { kind: "JSON" };
 export const INTERVAL: Type = { kind: "INTERVAL" };
 
 export const arrayOf = (element: Type): ArrayType => ({ kind: "ARRAY", element });
+export const rangeOf = (element: RangeElement): RangeType => ({ kind: "RANGE", element });
 export const structOf = (fields: StructField[]): StructType => ({ kind: "STRUCT", fields });
 
 const SCALARS: Record<string, Type> = {
@@ -75,15 +84,28 @@ export function scalarNamed(name: string): Type | undefined {
   return SCALARS[name.toUpperCase()];
 }
 
+/** Whether a RANGE can be of this type. */
+export function isRangeElement(kind: string): kind is RangeElement {
+  return kind === "DATE" || kind === "DATETIME" || kind === "TIMESTAMP";
+}
+
+/** "RANGE<DATE>" and its like as a type, or undefined. */
+export function rangeNamed(name: string): Type | undefined {
+  const element = /^RANGE<(\w+)>$/i.exec(name)?.[1]?.toUpperCase() ?? "";
+  return isRangeElement(element) ? rangeOf(element) : undefined;
+}
+
 /** GoogleSQL's spelling, as error messages show it. */
 export function typeName(type: Type): string {
   if (type.kind === "ARRAY") return `ARRAY<${typeName(type.element)}>`;
+  if (type.kind === "RANGE") return `RANGE<${type.element}>`;
   if (type.kind !== "STRUCT") return type.kind;
   return `STRUCT<${type.fields.map((f) => (f.name === null ? "" : `${f.name} `) + typeName(f.type)).join(", ")}>`;
 }
 
 export function sameType(a: Type, b: Type): boolean {
   if (a.kind === "ARRAY") return b.kind === "ARRAY" && sameType(a.element, b.element);
+  if (a.kind === "RANGE") return b.kind === "RANGE" && a.element === b.element;
   if (a.kind === "STRUCT") {
     if (b.kind !== "STRUCT" || a.fields.length !== b.fields.length) return false;
     const other = b.fields;
@@ -115,6 +137,7 @@ const DUCK: Record<ScalarKind, string> = {
 /** The DuckDB type that holds values of a GoogleSQL type. */
 export function duckType(type: Type): string {
   if (type.kind === "ARRAY") return `${duckType(type.element)}[]`;
+  if (type.kind === "RANGE") return `STRUCT(_0 ${DUCK[type.element]}, _1 ${DUCK[type.element]})`;
   if (type.kind !== "STRUCT") return DUCK[type.kind];
   return `STRUCT(${type.fields.map((f, i) => `_${i} ${duckType(f.type)}`).join(", ")})`;
 }

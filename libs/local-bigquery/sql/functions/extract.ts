@@ -4,6 +4,7 @@ import { asNode, only } from "../ast.ts";
 import type { Expr } from "../expr.ts";
 import { type Context, lower } from "../lower-expr.ts";
 import { DATE, DATETIME, INT64, TIME, typeName } from "../types.ts";
+import { INTERVAL_FIELDS } from "./intervals.ts";
 import { readZone, toLocal } from "./zones.ts";
 
 const date = (x: string): string => `CAST(${x} AS DATE)`;
@@ -39,6 +40,7 @@ export function lowerExtract(context: Context, value: unknown, field: unknown, w
     throw invalidQuery(`EXTRACT from ${kind} does not support AT TIME ZONE${where}`);
   const sql = zoned ? toLocal(given.sql, readZone(context, zoned.zone, "EXTRACT")) : given.sql;
   const part = extractPart(field);
+  if (kind === "INTERVAL") return ofInterval(given.sql, part, where);
   if (kind !== "DATE" && kind !== "DATETIME" && kind !== "TIMESTAMP" && kind !== "TIME")
     throw invalidQuery(`EXTRACT does not support arguments of type ${typeName(given.type)}${where}`);
   const hasBoth = kind === "TIMESTAMP" || kind === "DATETIME";
@@ -48,6 +50,13 @@ export function lowerExtract(context: Context, value: unknown, field: unknown, w
   const fields = kind === "TIME" ? {} : FIELDS;
   const make = fields[part] ?? (kind === "DATE" ? undefined : CLOCK_FIELDS[part]);
   if (make === undefined) throw notImplemented(`EXTRACT ${part} FROM ${kind}${where}`);
+  return { sql: `CAST(${make(sql)} AS BIGINT)`, type: INT64 };
+}
+
+function ofInterval(sql: string, part: string, where: string): Expr {
+  const make = INTERVAL_FIELDS[part];
+  if (make === undefined)
+    throw invalidQuery(`Unsupported date part ${part} in EXTRACT FROM INTERVAL${where}`);
   return { sql: `CAST(${make(sql)} AS BIGINT)`, type: INT64 };
 }
 

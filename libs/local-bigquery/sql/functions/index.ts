@@ -11,8 +11,10 @@ import { ARRAY_FUNCTIONS } from "./arrays.ts";
 import { BYTES_FUNCTIONS } from "./bytes.ts";
 import { DATE_FUNCTIONS, DATE_SPECIALS } from "./dates.ts";
 import { format } from "./format.ts";
+import { INTERVAL_FUNCTIONS, INTERVAL_SPECIALS } from "./intervals.ts";
 import { JSON_FUNCTIONS, JSON_SPECIALS } from "./jsons.ts";
 import { MATH_FUNCTIONS } from "./math.ts";
+import { RANGE_FUNCTIONS, RANGE_SPECIALS } from "./ranges.ts";
 import { REGEXP_SPECIALS } from "./regexps.ts";
 import { SPELLINGS } from "./spellings.ts";
 import { STRING_FUNCTIONS } from "./strings.ts";
@@ -31,6 +33,8 @@ const FUNCTIONS: Record<string, Signature[]> = {
   ...ARRAY_FUNCTIONS,
   ...DATE_FUNCTIONS,
   ...JSON_FUNCTIONS,
+  ...INTERVAL_FUNCTIONS,
+  ...RANGE_FUNCTIONS,
 };
 
 /** A function that reads its arguments' syntax itself. */
@@ -56,6 +60,8 @@ const SPECIALS: Record<string, Special> = {
   ...DATE_SPECIALS,
   ...JSON_SPECIALS,
   ...REGEXP_SPECIALS,
+  ...INTERVAL_SPECIALS,
+  ...RANGE_SPECIALS,
   ...TIME_SPECIALS,
 };
 
@@ -67,7 +73,7 @@ export function isBuiltIn(name: string): boolean {
 /** Name and arguments of a call, whichever node the parser made of it. */
 export function readCall(node: Node): { name: string; args: unknown[] } | undefined {
   if (node.kind === "function") {
-    const body = only(node, "name", "args", "no_parens");
+    const body = only(node, "name", "args", "no_parens", "quoted");
     return { name: stringOr(body.name, "").toUpperCase(), args: asList(body.args) };
   }
   const spelling = SPELLINGS[node.kind];
