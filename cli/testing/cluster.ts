@@ -97,7 +97,8 @@ export async function cluster(
 async function ready(name: string, url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode}`);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`${name} ended with ${child.signalCode ?? `code ${child.exitCode}`}`);
     const answer = await fetch(`${url}/health/ready`).catch(() => null);
     if (answer?.ok === true) return;
     await new Promise((resolve) => {
