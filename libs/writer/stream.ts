@@ -2,8 +2,11 @@ import { MAX_RECORD_BYTES } from "@convergence/bus/port.ts";
 import type { EventMeta, Trace } from "@convergence/contracts";
 import type { Input, LoggedEvent, Model, Stream } from "./model.ts";
 
-/** So many of a tenant's last commands are remembered: a copy of one of them has no second outcome. */
-const RECENT_COMMANDS = 64;
+/**
+ * So many of a tenant's last commands are remembered: a copy of one of them has no second outcome. Copies come within the
+ * seconds that an append may take; when brokers come back, with all that was waiting in between (chaos: 107 behind).
+ */
+const RECENT_COMMANDS = 1_024;
 /** The most that an event may have, in bytes: its key and the bus's headers go with it. */
 const MAX_EVENT_BYTES = MAX_RECORD_BYTES - 1_000;
 

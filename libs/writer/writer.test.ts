@@ -114,6 +114,18 @@ test("a command that is stored twice has one outcome, whoever decides the copy",
   await second.stop();
 });
 
+test("a command's copy has no second outcome, with hundreds of others in between", async (t) => {
+  const bus = open(t);
+  const writer = await start(bus, "w1", seen());
+  const first = await send(bus, 1);
+  const between = await send(bus, 500);
+  await sendIds(bus, first);
+  const last = await send(bus, 1);
+  await allCounted(bus, [...first, ...between, ...last]);
+  assert.deepEqual((await counted(bus)).outcomes.acme, [...first, ...between, ...last]);
+  await writer.stop();
+});
+
 test("a tenant that must wait holds back its own commands, in order, and nobody else's", async (t) => {
   const bus = open(t);
   const waiting: string[] = [];
