@@ -37,9 +37,16 @@ export async function freshPlace(): Promise<Place> {
   };
 }
 
-/** Starts `cli/start.ts` at a place and waits until it is ready. */
-export async function startPlatform(place: Place, env: Record<string, string> = {}): Promise<Platform> {
-  const child = spawnStart(place, env, ["ignore", "ignore", "inherit"]);
+/**
+ * Starts `cli/start.ts` at a place and waits until it is ready. What it prints goes to the file descriptor `output`;
+ * without one, standard error goes to ours, the rest nowhere.
+ */
+export async function startPlatform(
+  place: Place,
+  env: Record<string, string> = {},
+  output?: number,
+): Promise<Platform> {
+  const child = spawnStart(place, env, ["ignore", output ?? "ignore", output ?? "inherit"]);
   const url = `http://127.0.0.1:${place.port}`;
   await ready(url, child);
   return {
@@ -68,7 +75,7 @@ export async function runToEnd(
 function spawnStart(
   place: Place,
   env: Record<string, string>,
-  stdio: ("ignore" | "inherit" | "pipe")[],
+  stdio: ("ignore" | "inherit" | "pipe" | number)[],
 ): ChildProcess {
   return spawn(process.execPath, [path.join(root, "cli", "start.ts")], {
     cwd: root,

@@ -10,9 +10,10 @@ import type { Trace } from "./messages.ts";
  */
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
-/** Members `key=value`, at most 32, of printable ASCII. */
-const TRACESTATE =
-  /^[ \t]*[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}([ \t]*,[ \t]*([a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256})?){0,31}[ \t]*$/;
+/** A member of a tracestate: a key, and printable ASCII that does not end with a space. */
+const MEMBER =
+  /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+const MAX_MEMBERS = 32;
 /** The least that must be passed on whole; what is longer is left out. */
 const MAX_TRACESTATE = 512;
 /** Sampled, and random trace id: the flags that version 00 knows. */
@@ -42,7 +43,11 @@ export function traceOf({ traceparent, tracestate }: Headers): Trace | null {
 }
 
 function isTracestate(text: string): boolean {
-  return text.length <= MAX_TRACESTATE && TRACESTATE.test(text);
+  if (text.length > MAX_TRACESTATE) return false;
+  // Empty members are allowed between others.
+  const members = text.split(",").map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ""));
+  const full = members.filter((member) => member !== "");
+  return full.length > 0 && members.length <= MAX_MEMBERS && full.every((member) => MEMBER.test(member));
 }
 
 /** A trace that begins here. Not sampled: nothing here records spans. */

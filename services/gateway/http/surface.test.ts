@@ -169,3 +169,20 @@ test("the docs page shows every route and loads nothing", async (t) => {
   }
   assert.doesNotMatch(page.text, /<script|src=|https?:\/\//);
 });
+
+test("every answer names its trace: the request's own, or a new one", async (t) => {
+  const world = await openWorld(t);
+  const id = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const own = await world.ask("/nowhere", { headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } });
+  assert.match(
+    own.headers.get("traceresponse") ?? "",
+    new RegExp(`^00-${id}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`),
+  );
+  for (const traceparent of ["", `00-${id}-00f067aa0ba902b7`, "x".repeat(5_000)]) {
+    const answer = await world.ask("/health", { headers: { traceparent } });
+    assert.equal(answer.status, 200);
+    const response = answer.headers.get("traceresponse") ?? "";
+    assert.match(response, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    assert.ok(!response.includes(id));
+  }
+});

@@ -1,8 +1,7 @@
-import { traceFields } from "@convergence/contracts";
 import { checkDryRun, checkIsolation } from "@convergence/pipeline/isolation/index.ts";
 import { isTransient, type JobInfo, type QueryJob } from "@convergence/warehouse/port.ts";
 import { finished } from "@convergence/warehouse/run-once.ts";
-import { type StepContext, StepFailed, type StepType } from "./step-type.ts";
+import { type StepContext, StepFailed, type StepType, stepLabels } from "./step-type.ts";
 
 /**
  * Runs a query, its result into a table where the step names one. The job's id is made of run, step and try: a
@@ -39,12 +38,7 @@ function queryJob(step: Parameters<typeof bigqueryQuery>[0], { task, trace }: St
             ...(destination.partitionBy === null ? {} : { partitionBy: destination.partitionBy }),
             ...(destination.clusterBy === null ? {} : { clusterBy: destination.clusterBy }),
           },
-    labels: {
-      tenant: task.tenant_id,
-      run: task.step.run_id,
-      step: String(task.step.index),
-      ...traceFields(trace),
-    },
+    labels: stepLabels(task, trace),
     ...(timeoutMinutes === null ? {} : { timeoutMs: timeoutMinutes * 60_000 }),
   };
 }

@@ -1,6 +1,6 @@
 import type { TableShape } from "@convergence/warehouse/port.ts";
 import { runOnce } from "@convergence/warehouse/run-once.ts";
-import { type StepContext, StepFailed, type StepType } from "./step-type.ts";
+import { type StepContext, StepFailed, type StepType, stepLabels } from "./step-type.ts";
 
 const PROBE: TableShape = {
   description: "Made and deleted by dataset_check",
@@ -30,7 +30,7 @@ async function checkReadable(dataset: string, table: string, { warehouse }: Step
   await warehouse.dryRun({ sql, params: [], defaultDataset: dataset });
 }
 
-async function checkWriteable(dataset: string, { warehouse, task }: StepContext): Promise<void> {
+async function checkWriteable(dataset: string, { warehouse, task, trace }: StepContext): Promise<void> {
   const { run_id } = task.step;
   const table = { dataset, table: `_convergence_probe_${run_id}` };
   await warehouse.createTable(table, PROBE);
@@ -48,7 +48,7 @@ async function checkWriteable(dataset: string, { warehouse, task }: StepContext)
         partition: null,
         required: ["run_id", "attempt"],
         rows: [{ run_id, attempt: task.attempt }],
-        labels: { tenant: task.tenant_id },
+        labels: stepLabels(task, trace),
       }),
     );
   } finally {

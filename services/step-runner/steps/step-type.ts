@@ -1,4 +1,4 @@
-import type { StepTask, Trace } from "@convergence/contracts";
+import { type StepTask, type Trace, traceFields } from "@convergence/contracts";
 import type { ResolvedStep } from "@convergence/pipeline";
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Warehouse } from "@convergence/warehouse/port.ts";
@@ -19,6 +19,11 @@ export interface StepContext {
   trace: Trace | null;
   warehouse: Warehouse;
   clock: Clock;
+}
+
+/** The labels of a step's jobs: for whom they run, and to which request they belong. */
+export function stepLabels({ tenant_id, step }: StepTask, trace: Trace | null): Record<string, string> {
+  return { tenant: tenant_id, run: step.run_id, step: String(step.index), ...traceFields(trace) };
 }
 
 /** Executes one type of step. Executing an attempt again must do its effect once. @throws StepFailed */
