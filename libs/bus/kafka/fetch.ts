@@ -3,7 +3,7 @@ import type { BusRecord, Headers, Offset, Partition } from "../port.ts";
 
 /** At most so many bytes of one partition, and of all, come with one answer; a larger first batch comes all the same. */
 const MAX_PARTITION_BYTES = 1_048_576;
-const MAX_ANSWER_BYTES = 10_485_760;
+export const MAX_ANSWER_BYTES = 10_485_760;
 
 /** A record as kafkajs decodes it. */
 export interface StoredRecord {
@@ -30,7 +30,10 @@ export interface Read {
   records: StoredRecord[];
 }
 
-interface FetchResponse {
+/** What a broker answers to a fetch. */
+export interface FetchResponse {
+  errorCode?: number;
+  sessionId?: number;
   responses: { topicName: string; partitions: { partition: Partition; messages: StoredRecord[] }[] }[];
 }
 
@@ -52,12 +55,18 @@ export async function fetchOnce(
     isolationLevel: 0,
     topics: byTopic(places),
   });
-  return response.responses.flatMap(({ topicName, partitions }) =>
+  return reads(response);
+}
+
+/** What an answer brought, partition by partition. */
+export function reads({ responses }: FetchResponse): Read[] {
+  return responses.flatMap(({ topicName, partitions }) =>
     partitions.map(({ partition, messages }) => ({ topic: topicName, partition, records: messages })),
   );
 }
 
-function byTopic(places: readonly Place[]) {
+/** Places as kafkajs wants them. */
+export function byTopic(places: readonly Place[]) {
   const topics = new Map<string, { partition: Partition; fetchOffset: string; maxBytes: number }[]>();
   for (const { topic, partition, offset } of places) {
     const partitions = topics.get(topic) ?? [];

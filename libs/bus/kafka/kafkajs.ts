@@ -3,7 +3,8 @@
  * kafkajs is at its last release (February 2023); the package file holds it at that version.
  */
 import { createRequire } from "node:module";
-import kafkajs from "kafkajs";
+import kafkajs, { type Broker } from "kafkajs";
+import type { FetchResponse } from "./fetch.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -69,6 +70,42 @@ interface Queue {
 
 function isQueue(value: unknown): value is Queue {
   return typeof value === "object" && value !== null && "scheduleCheckPendingRequests" in value;
+}
+
+/** A fetch within a session (KIP-227), which kafkajs' protocol knows and its broker does not pass on. */
+export interface SessionFetch {
+  maxWaitTime: number;
+  minBytes: number;
+  maxBytes: number;
+  isolationLevel: number;
+  sessionId: number;
+  sessionEpoch: number;
+  topics: object[];
+  forgottenTopics: object[];
+}
+
+const FETCH_API_KEY = 1;
+const fetchVersions: unknown = require("kafkajs/src/protocol/requests/fetch");
+
+/** Sends a fetch as it is. @throws where a partition cannot be read; with a session that is lost it answers so. */
+export async function sendFetch(broker: Broker, fetch: SessionFetch): Promise<FetchResponse> {
+  if (!isInner(broker)) throw new Error("kafkajs' broker is not what kafkajs 2.2.4 has");
+  try {
+    return await broker.connectionPool.send(broker.lookupRequest(FETCH_API_KEY, fetchVersions)(fetch));
+  } catch (error) {
+    // As kafkajs' broker does for its own requests.
+    if (error instanceof Error && error.name === "KafkaJSConnectionClosedError") await broker.disconnect();
+    throw error;
+  }
+}
+
+interface InnerBroker {
+  lookupRequest(apiKey: number, versions: unknown): (request: SessionFetch) => object;
+  connectionPool: { send(request: object): Promise<FetchResponse> };
+}
+
+function isInner(broker: Broker): broker is Broker & InnerBroker {
+  return "lookupRequest" in broker && "connectionPool" in broker;
 }
 
 export default kafkajs;

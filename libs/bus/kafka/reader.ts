@@ -5,7 +5,7 @@ import type { Offset, Partition } from "../port.ts";
 import { connect } from "./client.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import { errorType, isPassing } from "./errors.ts";
-import { fetchOnce } from "./fetch.ts";
+import { FetchSession } from "./fetch-session.ts";
 import { Lease } from "./lease.ts";
 import type { Lookups } from "./lookups.ts";
 import { Outage } from "./reach.ts";
@@ -34,6 +34,8 @@ interface Line {
   lease: Lease;
   /** By broker, when the fetch that waits there will end at the latest. */
   flying: Map<string, number>;
+  /** By broker. */
+  sessions: Map<string, FetchSession>;
 }
 
 /**
@@ -68,7 +70,11 @@ export class Reader {
     this.#context = context;
     this.#onFailure = onFailure;
     this.#afterTurn = afterTurn;
-    const line = (): Line => ({ lease: new Lease(context.openCluster(name)), flying: new Map() });
+    const line = (): Line => ({
+      lease: new Lease(context.openCluster(name)),
+      flying: new Map(),
+      sessions: new Map(),
+    });
     this.#lines = [line(), line()];
     this.#outage = new Outage(context.clock, {
       away: (why) => context.log.warn({ reader: name, why }, "reading from Kafka fails: trying on"),
@@ -188,9 +194,11 @@ export class Reader {
         partition,
         offset: next,
       }));
+      const session = line.sessions.get(leader) ?? new FetchSession();
+      line.sessions.set(leader, session);
       const reads = await line.lease.use(async (cluster) => {
         await connect(cluster, this.#known);
-        return fetchOnce(cluster, leader, places, maxWaitMs);
+        return session.fetch(cluster, leader, places, maxWaitMs);
       });
       const byPlace = new Map(
         cursors.map((cursor) => [placeOf(cursor.topic.stored, cursor.partition), cursor]),
