@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import {
+  type DropJob,
   type JobInfo,
   type MergeJob,
   type QueryJob,
@@ -34,7 +35,7 @@ export function describeWarehouse(name: string, make: () => Promise<Subject>): v
       await subject.warehouse.createDataset(dataset, { tenant: "acme" }, "Contract suite");
     });
     after(async () => {
-      await subject.warehouse.deleteDataset(dataset);
+      await drop(subject.warehouse, uniqueName("drop"), { dataset });
       await subject.close();
     });
     const context: Context = {
@@ -67,8 +68,20 @@ function uniqueName(prefix: string): string {
   return `${prefix}_${randomUUID().replaceAll("-", "_")}`;
 }
 
+/** Drops and waits until that is done. */
+async function drop(
+  warehouse: Warehouse,
+  jobId: string,
+  what: DropJob["what"],
+): Promise<"started" | "exists"> {
+  const submitted = await warehouse.submitDrop({ jobId, what, labels: { tenant: "acme" } });
+  const { state, error } = await warehouse.waitForJob(jobId, PATIENCE_MS);
+  assert.deepEqual({ state, error }, { state: "DONE", error: null });
+  return submitted;
+}
+
 function datasets(c: Context): void {
-  test("a dataset is made once, told with its labels and location, and deleted with its tables", async () => {
+  test("a dataset is made once, told with its labels and location, and dropped with its tables", async () => {
     const name = uniqueName("ds");
     assert.equal(await c.warehouse.getDataset(name), null);
     assert.equal(await c.warehouse.createDataset(name, { tenant: "acme" }, "Acme"), "created");
@@ -79,20 +92,15 @@ function datasets(c: Context): void {
     });
     const table = { dataset: name, table: "runs" };
     await c.warehouse.createTable(table, RUNS);
-    await c.warehouse.deleteDataset(name);
+    await drop(c.warehouse, uniqueName("drop"), { dataset: name });
     assert.equal(await c.warehouse.getDataset(name), null);
     assert.equal(await c.warehouse.getTable(table), null);
-    await c.warehouse.deleteDataset(name);
+    await drop(c.warehouse, uniqueName("drop"), { dataset: name });
   });
 }
 
 function drops(c: Context): void {
-  const done = async (jobId: string, what: { dataset: string; table?: string }) => {
-    const submitted = await c.warehouse.submitDrop({ jobId, what, labels: { tenant: "acme" } });
-    const { state, error } = await c.warehouse.waitForJob(jobId, PATIENCE_MS);
-    assert.deepEqual({ state, error }, { state: "DONE", error: null });
-    return submitted;
-  };
+  const done = (jobId: string, what: DropJob["what"]) => drop(c.warehouse, jobId, what);
 
   test("a dataset is dropped with its tables once: asked again, what was made anew stays", async () => {
     const name = uniqueName("ds");

@@ -113,8 +113,8 @@ export interface MergeJob {
 }
 
 /**
- * What is to be dropped by a job: a dataset with all it holds, or one table. Unlike deleteDataset and deleteTable, a
- * drop that is asked for again, or late, cannot hit what was made anew under the name.
+ * What is to be dropped by a job: a dataset with all it holds, or one table. Unlike deleteTable, a drop that is asked
+ * for again, or late, cannot hit what was made anew under the name.
  */
 export interface DropJob {
   jobId: string;
@@ -160,8 +160,6 @@ export interface Warehouse {
     labels: Record<string, string>,
     description: string,
   ): Promise<"created" | "exists">;
-  /** Deletes with all tables. Missing: does nothing. */
-  deleteDataset(dataset: string): Promise<void>;
   getTable(table: TableRef): Promise<TableInfo | null>;
   createTable(table: TableRef, shape: TableShape): Promise<"created" | "exists">;
   deleteTable(table: TableRef): Promise<void>;

@@ -21,7 +21,6 @@ export function warehouseOf(
     getDataset: (dataset) => call("getDataset", () => warehouse.getDataset(dataset)),
     createDataset: (dataset, labels, description) =>
       call("createDataset", () => warehouse.createDataset(dataset, labels, description)),
-    deleteDataset: (dataset) => call("deleteDataset", () => warehouse.deleteDataset(dataset)),
     getTable: (table) => call("getTable", () => warehouse.getTable(table)),
     createTable: (table, shape) => call("createTable", () => warehouse.createTable(table, shape)),
     deleteTable: (table) => call("deleteTable", () => warehouse.deleteTable(table)),

@@ -353,13 +353,11 @@ test("waiting ends with its time, and tells a failed job as it is", async (t) =>
 
 test("deleting what is not there, and cancelling what is not, do nothing", async (t) => {
   const { warehouse, seen } = await recorder(t, refusal(404, "notFound"));
-  await warehouse.deleteDataset("acme");
   await warehouse.deleteTable({ dataset: "acme", table: "t" });
   await warehouse.cancelJob("j");
   assert.deepEqual(
     seen.map((request) => [request.method, request.query]),
     [
-      ["DELETE", { deleteContents: "true" }],
       ["DELETE", {}],
       ["POST", { location: "EU" }],
     ],

@@ -71,11 +71,6 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
       return created("created", send({ method: "POST", path: "/datasets", body }));
     },
 
-    async deleteDataset(dataset) {
-      const path = `/datasets/${datasetName(dataset)}`;
-      await find({ method: "DELETE", path, query: { deleteContents: true } });
-    },
-
     async getTable(table) {
       const found = await find<TableMetadata>({ method: "GET", path: tablePath(table) });
       if (found === null) return null;

@@ -49,10 +49,6 @@ export class Tables {
     return "created";
   }
 
-  deleteDataset(dataset: string): void {
-    this.#datasets.delete(dataset);
-  }
-
   find(ref: TableRef): Table | null {
     return this.#datasets.get(ref.dataset)?.tables.get(ref.table) ?? null;
   }
@@ -72,7 +68,7 @@ export class Tables {
   }
 
   drop({ dataset, table }: DropJob["what"]): Effect {
-    if (table === undefined) this.deleteDataset(dataset);
+    if (table === undefined) this.#datasets.delete(dataset);
     else this.deleteTable({ dataset, table });
     return { rows: 0 };
   }

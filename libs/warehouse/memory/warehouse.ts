@@ -116,8 +116,6 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
       const own = checkedLabels(labels);
       return run("createDataset", datasetName(dataset), () => tables.createDataset(dataset, own));
     },
-    deleteDataset: async (dataset) =>
-      run("deleteDataset", datasetName(dataset), () => tables.deleteDataset(dataset)),
     getTable: async (table) =>
       run("getTable", named(table), () => {
         const found = tables.find(table);
