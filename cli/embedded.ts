@@ -19,6 +19,7 @@ import { startLocalBigQueryThread } from "./local-bigquery.ts";
 import {
   exitOnFailure,
   gatewayPart,
+  lagPart,
   loadTemplates,
   pipelinePart,
   runnerPart,
@@ -90,6 +91,7 @@ export async function startEmbedded(
     location: config.BIGQUERY_LOCATION,
     endpoint: bigQuery.url,
   });
+  await lagPart(shared);
   await runnerPart(shared, warehouse);
   await pipelinePart(shared, catalogue);
   await tenantPart(shared, warehouse, keys);

@@ -132,6 +132,40 @@ describe("the services as processes of their own, over Kafka", () => {
     await allComplete([z.string().parse(repeated.body.pipeline_logging_id)]);
   });
 
+  test("each service tells its part on its operator's port", async () => {
+    const tells = (service: ServiceProcess | undefined, ...patterns: RegExp[]) =>
+      eventually(
+        async () => await (await fetch(`${z.string().parse(service?.operatorUrl)}/metrics`)).text(),
+        (text) => patterns.every((pattern) => pattern.test(text)),
+        40_000,
+      );
+    const lag = (reader: string, topic: string) =>
+      new RegExp(
+        `^convergence_consumer_lag_records{reader="${reader}",topic="${topic}",partition="\\d+"} 0$`,
+        "m",
+      );
+    await Promise.all([
+      tells(gateways[0], lag("runs", "run.events")),
+      tells(
+        pipelines[0],
+        lag("pipeline-service", "run.commands"),
+        /^convergence_step_queue_wait_seconds_count [1-9]/m,
+      ),
+      tells(runners[0], lag("step-runner", "step.tasks"), lag("projection", "run.events")),
+      tells(
+        tenants,
+        lag("tenant-service", "tenant.commands"),
+        /^convergence_dead_letters{topic="run\.commands"} 0$/m,
+        /^convergence_onboardings_total{outcome="COMPLETE"} 1$/m,
+        /^convergence_onboarding_duration_seconds_count 1$/m,
+        /^convergence_api_key_changes_total{change="activated"} 1$/m,
+        /^convergence_key_encryption_duration_seconds_count{operation="encrypt",outcome="ok"} 1$/m,
+        /^convergence_bigquery_jobs_total{kind="\w+",outcome="done"} [1-9]/m,
+        /^convergence_bigquery_request_duration_seconds_count{method="createDataset"} [1-9]/m,
+      ),
+    ]);
+  });
+
   test("every process ends clean within 10 s", async () => {
     const begun = Date.now();
     const codes = await Promise.all(

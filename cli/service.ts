@@ -20,8 +20,16 @@ import {
   systemRandom,
 } from "@convergence/runtime";
 import { bigQueryWarehouse } from "@convergence/warehouse";
-import { kafkaBus, required } from "./kafka-bus.ts";
-import { gatewayPart, loadTemplates, pipelinePart, runnerPart, type Shared, tenantPart } from "./services.ts";
+import { kafkaBus, kafkaIsThere, required } from "./kafka-bus.ts";
+import {
+  gatewayPart,
+  lagPart,
+  loadTemplates,
+  pipelinePart,
+  runnerPart,
+  type Shared,
+  tenantPart,
+} from "./services.ts";
 
 const SERVICES = ["gateway", "tenant-service", "pipeline-service", "step-runner"] as const;
 type Service = (typeof SERVICES)[number];
@@ -47,13 +55,17 @@ async function start(service: Service, config: Config, parts: Lifecycle): Promis
     (opened) => opened.close(),
   );
   bus.failed.catch((error: unknown) => fatal(error, logOf("kafka")));
-  await startService(service, { config, bus, metrics: registry, version, parts, logOf });
+  const shared = { config, bus, metrics: registry, version, parts, logOf };
+  await lagPart(shared);
+  await startService(service, shared);
   ready.service = true;
   logOf(service).info({ version }, "ready");
 }
 
 async function startService(service: Service, shared: Shared): Promise<void> {
   const { config } = shared;
+  // A gateway serves from its file where Kafka is away.
+  if (service !== "gateway") await kafkaIsThere(shared.bus);
   switch (service) {
     case "gateway": {
       const dataDir = await dataFolder(shared);

@@ -1,7 +1,11 @@
 import path from "node:path";
 import type { Bus } from "@convergence/bus";
+import { measureDeadLetters } from "@convergence/bus/dead-letter-metrics.ts";
+import { measureLag } from "@convergence/bus/lag-metrics.ts";
+import type { Readings } from "@convergence/bus/port.ts";
+import { TOPICS } from "@convergence/contracts";
 import { gatewayMetrics, httpApp, openGateway, serve } from "@convergence/gateway";
-import { hpkeSealing, type KeyEncryption } from "@convergence/keys";
+import { hpkeSealing, type KeyEncryption, meteredKeyEncryption } from "@convergence/keys";
 import { type Catalogue, loadCatalogue, loadTableShapes } from "@convergence/pipeline";
 import { startPipelineService } from "@convergence/pipeline-service";
 import {
@@ -14,7 +18,7 @@ import {
 } from "@convergence/runtime";
 import { startStepRunner } from "@convergence/step-runner";
 import { startTenantService } from "@convergence/tenant-service";
-import type { Warehouse } from "@convergence/warehouse";
+import { meteredWarehouse, type Warehouse } from "@convergence/warehouse";
 
 /** How long a runner's claim of a step holds unless renewed, in milliseconds. */
 const LEASE_MS = 30_000;
@@ -23,14 +27,25 @@ const SNAPSHOT_MS = 60_000;
 /** How long projected rows gather before they are written, in milliseconds. */
 const FLUSH_MS = 500;
 
+const TOPIC_NAMES = Object.keys(TOPICS);
+
 /** What the services of one process share. */
 export interface Shared {
   config: Config;
-  bus: Bus;
+  bus: Bus & Readings;
   metrics: Metrics;
   version: string;
   parts: Lifecycle;
   logOf(service: string): Logger;
+}
+
+/** Tells in this process' metrics how far its readers are behind. */
+export async function lagPart({ bus, metrics, parts }: Shared): Promise<void> {
+  await parts.start(
+    "consumer lag",
+    () => measureLag(bus, metrics, clock),
+    (measuring) => measuring.stop(),
+  );
 }
 
 /** Loads the templates; those with faults are told in the log, and their runs are refused with them. */
@@ -96,20 +111,27 @@ export async function gatewayPart(
 
 /** tenant-service: the one writer of tenants and keys. */
 export async function tenantPart(shared: Shared, warehouse: Warehouse, keys: KeyEncryption): Promise<void> {
-  const { config, bus, parts } = shared;
+  const { config, bus, metrics, parts } = shared;
   const tableShapes = await loadTableShapes(path.join(config.CONVERGENCE_CONFIGS_DIR, "metadata", "schemas"));
   const log = shared.logOf("tenant-service");
+  // Here alone, since every instance of a service would read the same: tenant-service has the least to do, and few.
+  await parts.start(
+    "count of dead letters",
+    () => measureDeadLetters(bus, TOPIC_NAMES, metrics, clock),
+    (measuring) => measuring.stop(),
+  );
   await parts.start(
     "tenant-service",
     () =>
       startTenantService({
         bus,
-        warehouse,
+        warehouse: meteredWarehouse(warehouse, metrics, clock),
         clock,
+        metrics,
         random,
         instance: instanceOf("tenant-service"),
         log,
-        keys,
+        keys: meteredKeyEncryption(keys, metrics, clock),
         sealing: hpkeSealing,
         tableShapes,
         platformDataset: config.PLATFORM_DATASET,
@@ -151,7 +173,7 @@ export async function runnerPart(shared: Shared, warehouse: Warehouse): Promise<
     () =>
       startStepRunner({
         bus,
-        warehouse,
+        warehouse: meteredWarehouse(warehouse, metrics, clock),
         clock,
         metrics,
         instance: instanceOf("step-runner"),

@@ -1,6 +1,7 @@
 import { describe } from "node:test";
 import { appendContract } from "./contract/append.ts";
 import type { BusHarness } from "./contract/harness.ts";
+import { measuresContract } from "./contract/measures.ts";
 import { ownGroupContract } from "./contract/own-group.ts";
 import { laneContract } from "./contract/own-lane.ts";
 import { viewContract } from "./contract/view.ts";
@@ -18,6 +19,7 @@ export function describeBusContract(name: string, harness: BusHarness): void {
     describe("view", () => viewContract(harness));
     describe("work", () => workContract(harness));
     describe("lane", () => laneContract(harness));
+    describe("measures", () => measuresContract(harness));
     describe("owners", () => ownGroupContract(harness));
   });
 }

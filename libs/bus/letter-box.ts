@@ -22,8 +22,8 @@ export interface Letter {
 export class LetterBox {
   readonly #byOrigin = new Map<string, Letter>();
 
-  /** Takes a record of a topic of dead letters; of one partition in their order. */
-  fold(record: BusRecord): void {
+  /** Takes a record of a topic of dead letters; of one partition in their order. `room`: whether for a new letter. */
+  fold(record: BusRecord, room = true): void {
     const settlement = settlementOf(record);
     const name = nameOf(record);
     const known = this.#byOrigin.get(name);
@@ -33,7 +33,7 @@ export class LetterBox {
       return;
     }
     if (known) known.copies.push(record.offset);
-    else this.#byOrigin.set(name, letterOf(record));
+    else if (room) this.#byOrigin.set(name, letterOf(record));
   }
 
   /** Forgets what a partition does not store any more. */
@@ -43,6 +43,15 @@ export class LetterBox {
       const last = letter.copies.at(-1) ?? letter.offset;
       if (last < below) this.#byOrigin.delete(name);
     }
+  }
+
+  get size(): number {
+    return this.#byOrigin.size;
+  }
+
+  /** How many are not settled. */
+  get waiting(): number {
+    return [...this.#byOrigin.values()].filter(({ settled }) => !settled).length;
   }
 
   /** All letters, the oldest first. */

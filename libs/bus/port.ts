@@ -86,6 +86,21 @@ export interface Bus {
   close(): Promise<void>;
 }
 
+/** How far a reader of this process has come in one partition: what its lag is told by. */
+export interface Reading {
+  /** Its group, or the name of a view. */
+  reader: string;
+  topic: string;
+  partition: Partition;
+  /** All below it is done, or folded. */
+  next: Offset;
+}
+
+/** What an opened bus tells of the groups that it is a member of, and of its views that have a name. */
+export interface Readings {
+  readings(): Reading[];
+}
+
 export interface OwnOptions {
   group: string;
   /** Co-partitioned topics whose records are this owner's inputs; read from the group's committed offset. */

@@ -13,6 +13,7 @@ import type { Acts } from "@convergence/writer";
 import { issueKey } from "./api-keys/issue.ts";
 import { activateKey, announceRevocation } from "./api-keys/store.ts";
 import { OnboardingStopped, type TenantLane, type TenantServiceDeps } from "./deps.ts";
+import { tenantCounting } from "./metrics.ts";
 import { clear } from "./onboarding/clear.ts";
 import {
   provisionDataset,
@@ -38,11 +39,13 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   readonly #runs: RunWatch;
   /** By lane: what a lost one still has under way is none of its successor's. */
   readonly #underWay = new WeakMap<TenantLane, Set<string>>();
+  readonly #count: ReturnType<typeof tenantCounting>;
   #platform: Promise<void> | undefined;
 
   constructor(deps: TenantServiceDeps, runs: RunWatch) {
     this.#deps = deps;
     this.#runs = runs;
+    this.#count = tenantCounting(deps.metrics);
   }
 
   gained(lane: TenantLane): void {
@@ -54,6 +57,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   }
 
   folded(lane: TenantLane, event: TenantEvent, { state }: { state: TenantState }): void {
+    this.#count(event, state);
     if (event.type === "TenantCommandRejected") {
       const { command_id, gateway, status, reason, detail } = event;
       this.#answer(lane, () => reply(this.#deps, command_id, { gateway }, { status, reason, detail }));

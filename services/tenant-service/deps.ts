@@ -1,6 +1,7 @@
 import type { Bus } from "@convergence/bus/port.ts";
 import type { KeyEncryption, Sealing } from "@convergence/keys/port.ts";
 import type { Clock } from "@convergence/runtime/clock.ts";
+import type { Metrics } from "@convergence/runtime/metrics.ts";
 import type { Random } from "@convergence/runtime/random.ts";
 import type { TenantFact, TenantState } from "@convergence/tenant";
 import type { TableShape, Warehouse } from "@convergence/warehouse/port.ts";
@@ -17,6 +18,7 @@ export interface TenantServiceDeps {
   /** This instance's name. */
   instance: string;
   log: WriterLog;
+  metrics: Metrics;
   /** Shapes of the five tables of a tenant's dataset, and of the platform's `tenants`, by name. */
   tableShapes: Readonly<Record<string, TableShape>>;
   /** Dataset of the platform's own tables. */

@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Bus, BusRecord, OutRecord, TopicSpec } from "../port.ts";
+import type { Bus, BusRecord, OutRecord, Readings, TopicSpec } from "../port.ts";
+
+/** A bus as its adapter opens it. */
+export type OpenedBus = Bus & Readings;
 
 /** One bus with the topics of one test. */
 export interface BusUnderTest {
   /** Connects anew, as a process of its own. */
-  connect(): Promise<Bus>;
+  connect(): Promise<OpenedBus>;
   /** Ends all connections and frees what was made. */
   close(): Promise<void>;
 }
@@ -27,8 +30,8 @@ export interface BusHarness {
 export interface Fixture {
   harness: BusHarness;
   /** The first connection. */
-  bus: Bus;
-  connect(): Promise<Bus>;
+  bus: OpenedBus;
+  connect(): Promise<OpenedBus>;
   /** Waits for a condition; fails after the harness's patience. */
   until(what: string, condition: () => boolean | Promise<boolean>, ms?: number): Promise<void>;
 }

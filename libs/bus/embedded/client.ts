@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "@convergence/runtime/clock.ts";
-import { BusUnavailable } from "../port.ts";
+import { BusUnavailable, type Reading } from "../port.ts";
 
 /** Something that runs for a client and must know when that stops or comes back. */
 export interface Participant {
@@ -11,6 +11,7 @@ export interface Participant {
   expired?(): void;
   /** The bus closes: end gracefully. */
   stop?(): Promise<void>;
+  readings?(): Iterable<Reading>;
 }
 
 /**
@@ -53,6 +54,10 @@ export class Client {
 
   remove(participant: Participant): void {
     this.#participants.delete(participant);
+  }
+
+  readings(): Reading[] {
+    return [...this.#participants].flatMap((participant) => [...(participant.readings?.() ?? [])]);
   }
 
   /**

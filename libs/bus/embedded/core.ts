@@ -1,6 +1,13 @@
 import type { Clock } from "@convergence/runtime/clock.ts";
 import { partitionFor } from "../partitioner.ts";
-import { BusUnavailable, type Headers, MAX_RECORD_BYTES, type Offset, type OutRecord } from "../port.ts";
+import {
+  BusUnavailable,
+  type Headers,
+  MAX_RECORD_BYTES,
+  type Offset,
+  type OutRecord,
+  type Reading,
+} from "../port.ts";
 import type { Addressed, Appender } from "./appender.ts";
 import { Client } from "./client.ts";
 import type { BusFaults } from "./faults.ts";
@@ -47,6 +54,10 @@ export class Core {
     const client = new Client(name, this.clock, this.limits.sessionTimeoutMs, this.#closed);
     this.#clients.set(name, client);
     return client;
+  }
+
+  readings(): Reading[] {
+    return [...this.#clients.values()].flatMap((client) => client.readings());
   }
 
   /** Ends all that runs, and refuses everything from then on. */

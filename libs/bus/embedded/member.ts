@@ -1,6 +1,6 @@
 import type { Timer } from "@convergence/runtime/clock.ts";
 import type { ContiguousTracker } from "../contiguous.ts";
-import type { Offset, Partition, Running } from "../port.ts";
+import type { Offset, Partition, Reading, Running } from "../port.ts";
 import type { Client, Participant } from "./client.ts";
 import type { Core } from "./core.ts";
 import type { Group, Seat } from "./group.ts";
@@ -61,6 +61,11 @@ export class Member implements Participant, Seat {
   running(): Running {
     const stop = () => (this.#state === "out" ? Promise.resolve() : this.client.through(() => this.stop()));
     return { stop, failed: this.failed };
+  }
+
+  *readings(): Iterable<Reading> {
+    for (const { topic, partition, tracker } of this.#duties.progress())
+      yield { reader: this.#group.name, topic, partition, next: tracker.next };
   }
 
   /** Whether the group still counts this member in its present generation. */

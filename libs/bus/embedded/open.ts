@@ -10,6 +10,8 @@ import type {
   OutRecord,
   OwnOptions,
   Partition,
+  Reading,
+  Readings,
   Running,
   View,
   ViewOptions,
@@ -29,7 +31,7 @@ import { EmbeddedView } from "./view.ts";
 import { startWork } from "./work.ts";
 
 /** The embedded adapter's bus: one process, and a hand on each of its members. */
-export interface EmbeddedBus extends Bus {
+export interface EmbeddedBus extends Bus, Readings {
   /**
    * The same bus as `member` sees it: all that is asked or run through it belongs to that member, and its `close`
    * ends only what runs through it. After `dropMember`, the same name gives a new member.
@@ -148,6 +150,10 @@ class Face implements EmbeddedBus {
 
   async dead(record: BusRecord, error: unknown): Promise<void> {
     await this.append([deadLetter(record, error)]);
+  }
+
+  readings(): Reading[] {
+    return this.#bound ? this.#client.readings() : this.#core.readings();
   }
 
   pauseMember(member: string): void {

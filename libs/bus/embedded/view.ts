@@ -1,4 +1,4 @@
-import type { BusRecord, Offset, Partition, View, ViewOptions } from "../port.ts";
+import type { BusRecord, Offset, Partition, Reading, View, ViewOptions } from "../port.ts";
 import { PositionWaiters } from "../waiters.ts";
 import type { Client, Participant } from "./client.ts";
 import type { Core } from "./core.ts";
@@ -11,6 +11,7 @@ export class EmbeddedView implements View, Participant {
   readonly failed: Promise<never>;
   readonly #core: Core;
   readonly #client: Client;
+  readonly #name: string | undefined;
   readonly #reader: Reader;
   readonly #cursors = new Map<string, Cursor[]>();
   readonly #waiters: PositionWaiters<Cursor>;
@@ -20,6 +21,7 @@ export class EmbeddedView implements View, Participant {
     this.#core = core;
     this.#waiters = new PositionWaiters(core.clock);
     this.#client = client;
+    this.#name = options.member;
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
     const topics = options.topics.map((name) => core.topics.get(name));
@@ -40,6 +42,13 @@ export class EmbeddedView implements View, Participant {
     const cursors = this.#cursors.get(topic);
     if (!cursors) throw new TypeError(`this view does not read "${topic}"`);
     return new Map(cursors.map((cursor) => [cursor.log.partition, cursor.position]));
+  }
+
+  *readings(): Iterable<Reading> {
+    if (this.#name === undefined) return;
+    for (const [topic, cursors] of this.#cursors)
+      for (const { log, position } of cursors)
+        yield { reader: this.#name, topic, partition: log.partition, next: position };
   }
 
   caughtUp(ms?: number): Promise<boolean> {

@@ -2,7 +2,14 @@ import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Logger } from "@convergence/runtime/log.ts";
 import type { Cluster } from "kafkajs";
 import { partitionFor } from "../partitioner.ts";
-import { BusUnavailable, type Headers, MAX_RECORD_BYTES, type Offset, type OutRecord } from "../port.ts";
+import {
+  BusUnavailable,
+  type Headers,
+  MAX_RECORD_BYTES,
+  type Offset,
+  type OutRecord,
+  type Reading,
+} from "../port.ts";
 import { type Addressed, Appender } from "./appender.ts";
 import { kafkaConfig, openCluster } from "./client.ts";
 import type { Lookups } from "./lookups.ts";
@@ -14,6 +21,7 @@ import type { Topics } from "./topics.ts";
 /** Something that runs on a bus and ends with it. */
 export interface Participant {
   stop(): Promise<void>;
+  readings(): Iterable<Reading>;
 }
 
 const NO_HEADERS: Headers = Object.freeze({});
@@ -67,6 +75,10 @@ export class Core {
 
   remove(participant: Participant): void {
     this.#participants.delete(participant);
+  }
+
+  readings(): Reading[] {
+    return [...this.#participants].flatMap((participant) => [...participant.readings()]);
   }
 
   /** Connections of their own for a reader or a member. */

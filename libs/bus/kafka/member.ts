@@ -1,4 +1,4 @@
-import type { Ends, Offset, Partition, Running } from "../port.ts";
+import type { Ends, Offset, Partition, Reading, Running } from "../port.ts";
 import { Committer, type Progress } from "./committer.ts";
 import { Coordinator } from "./coordinator.ts";
 import type { Core, Participant } from "./core.ts";
@@ -35,6 +35,7 @@ export class Member implements Participant, GroupDuties {
   readonly reader: Reader;
   readonly committer: Committer;
   readonly #core: Core;
+  readonly #group: string;
   readonly #coordinator: Coordinator;
   readonly #membership: Membership;
   readonly #duties: Duties;
@@ -47,6 +48,7 @@ export class Member implements Participant, GroupDuties {
   constructor(core: Core, group: string, id: string, topics: readonly Topic[], duties: Duties) {
     this.id = id;
     this.#core = core;
+    this.#group = group;
     this.#duties = duties;
     this.#topics = topics;
     const { promise, reject } = Promise.withResolvers<never>();
@@ -79,6 +81,11 @@ export class Member implements Participant, GroupDuties {
 
   held(): Iterable<Partition> {
     return this.#duties.held();
+  }
+
+  *readings(): Iterable<Reading> {
+    for (const { topic, partition, tracker } of this.#duties.progress())
+      yield { reader: this.#group, topic: topic.spec.name, partition, next: tracker.next };
   }
 
   async rebalancing(): Promise<void> {

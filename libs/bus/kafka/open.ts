@@ -10,6 +10,8 @@ import type {
   OutRecord,
   OwnOptions,
   Partition,
+  Reading,
+  Readings,
   Running,
   View,
   ViewOptions,
@@ -27,7 +29,7 @@ import { type Topic, Topics } from "./topics.ts";
 import { startView } from "./view.ts";
 import { startWork } from "./work.ts";
 
-export interface KafkaBus extends Bus {
+export interface KafkaBus extends Bus, Readings {
   /** Rejects where the topics turn out to be kept otherwise than declared, or the brokers refuse; never resolves. */
   readonly failed: Promise<never>;
 }
@@ -136,6 +138,10 @@ class Face implements KafkaBus {
 
   async dead(record: BusRecord, error: unknown): Promise<void> {
     await this.append([deadLetter(record, error)]);
+  }
+
+  readings(): Reading[] {
+    return this.#core.readings();
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { BusRecord, Ends, Offset, Partition, View, ViewOptions } from "../port.ts";
+import type { BusRecord, Ends, Offset, Partition, Reading, View, ViewOptions } from "../port.ts";
 import { PositionWaiters } from "../waiters.ts";
 import type { Core, Participant } from "./core.ts";
 import type { Cursor } from "./cursor.ts";
@@ -21,6 +21,7 @@ export async function startView(
 class KafkaView implements View, Participant {
   readonly failed: Promise<never>;
   readonly #core: Core;
+  readonly #name: string | undefined;
   readonly #topics: readonly Topic[];
   readonly #reader: Reader;
   readonly #cursors = new Map<string, Cursor[]>();
@@ -35,6 +36,7 @@ class KafkaView implements View, Participant {
     fold: (record: BusRecord) => void,
   ) {
     this.#core = core;
+    this.#name = options.member;
     this.#waiters = new PositionWaiters(core.clock);
     this.#topics = topics;
     const { promise, reject } = Promise.withResolvers<never>();
@@ -59,6 +61,13 @@ class KafkaView implements View, Participant {
     const cursors = this.#cursors.get(topic);
     if (!cursors) throw new TypeError(`this view does not read "${topic}"`);
     return new Map(cursors.map((cursor) => [cursor.partition, cursor.position]));
+  }
+
+  *readings(): Iterable<Reading> {
+    if (this.#name === undefined) return;
+    for (const [topic, cursors] of this.#cursors)
+      for (const { partition, position } of cursors)
+        yield { reader: this.#name, topic, partition, next: position };
   }
 
   async caughtUp(ms?: number): Promise<boolean> {

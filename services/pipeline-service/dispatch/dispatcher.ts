@@ -1,6 +1,7 @@
 import { childOf, encode, type RunnerAnnounced, traced } from "@convergence/contracts";
 import { dueSteps, type Run, stepAt, stepHead } from "@convergence/run";
 import { every, sleep, type Timer } from "@convergence/runtime/clock.ts";
+import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
 import type { PipelineServiceDeps, RunLane } from "../deps.ts";
 import { aboutStep, type ReadyStep, ReadySteps, stepKey } from "./ready.ts";
 import { Runners, SILENT_MS } from "./runners.ts";
@@ -47,12 +48,18 @@ export class Dispatcher {
     const inFlight = metrics.gauge("convergence_steps_in_flight", "Steps handed out and not over", [
       "instance",
     ]);
+    this.#waits = metrics.histogram(
+      "convergence_step_queue_wait_seconds",
+      "From a step's becoming ready to its being handed out",
+      LATENCY_SECONDS,
+    );
     this.#gauges = () => {
       ready.set({ instance: deps.instance }, this.#ready.size);
       inFlight.set({ instance: deps.instance }, this.#inFlight.size);
     };
   }
   readonly #gauges: () => void;
+  readonly #waits;
 
   async start(): Promise<void> {
     const { bus, clock, leaseMs } = this.#deps;
@@ -158,6 +165,7 @@ export class Dispatcher {
       const { clock, leaseMs } = this.#deps;
       const held = { ready, runner: runner.runner, expiresAt: clock.now() + leaseMs, judging: false };
       this.#inFlight.set(stepKey(ready.step.run_id, ready.step.index), held);
+      this.#waits.observe(Math.max(0, clock.now() - ready.since) / 1000);
       count(this.#byRunner, runner.runner, 1);
       count(this.#byTenant, ready.tenantId, 1);
       taken.push({ held, partition: this.#partitionOf(runner) });
