@@ -5,26 +5,38 @@ import { Catalog } from "./catalog.ts";
 import { openDatabase } from "./open.ts";
 import { readFields } from "./schema.ts";
 import { Session } from "./session.ts";
-import { Transaction } from "./transaction.ts";
+import { type StoredJob, Transaction } from "./transaction.ts";
 
-/** Sessions for reading queries: as many run at once. */
-const READERS = 4;
+/**
+ * Sessions for reading queries: as many run at once. Each statement under way holds a thread of libuv's pool (4): with
+ * the writer and the clerk that is all of them, and the clerk is always free to tell of a job and to stop it.
+ */
+const READERS = 2;
 
-/** The database: one DuckDB file (or memory), one writer, several readers. */
+/** The database: one DuckDB file (or memory), one writer, several readers, and a clerk for the records of jobs. */
 export class Store {
   readonly catalog = new Catalog();
   readonly #instance: DuckDBInstance;
   readonly #writer: Session;
   readonly #idle: Session[];
+  readonly #clerk: Session;
   readonly #waiting: ((session: Session) => void)[] = [];
   readonly #clock: Clock;
   #last: Promise<unknown> = Promise.resolve();
   #lastCreation = 0;
+  #lastErrand: Promise<unknown> = Promise.resolve();
 
-  private constructor(instance: DuckDBInstance, writer: Session, idle: Session[], clock: Clock) {
+  private constructor(
+    instance: DuckDBInstance,
+    writer: Session,
+    clerk: Session,
+    idle: Session[],
+    clock: Clock,
+  ) {
     this.#instance = instance;
     this.#writer = writer;
     this.#idle = idle;
+    this.#clerk = clerk;
     this.#clock = clock;
   }
 
@@ -32,10 +44,10 @@ export class Store {
   static async open(file: string | null, clock: Clock): Promise<Store> {
     const instance = await openDatabase(file);
     const sessions: Session[] = [];
-    while (sessions.length <= READERS) sessions.push(new Session(await instance.connect()));
-    const [writer, ...idle] = sessions;
-    if (!writer) throw new Error("no connection");
-    const store = new Store(instance, writer, idle, clock);
+    while (sessions.length < READERS + 2) sessions.push(new Session(await instance.connect()));
+    const [writer, clerk, ...idle] = sessions;
+    if (!writer || !clerk) throw new Error("no connection");
+    const store = new Store(instance, writer, clerk, idle, clock);
     await store.#load();
     return store;
   }
@@ -123,23 +135,51 @@ export class Store {
 
   /** A job's record as it was stored, or undefined. */
   async findJob(id: string): Promise<string | undefined> {
-    const [row] = await this.read((s) => s.rows("SELECT record FROM bq.jobs WHERE id = $1", [id]));
+    const [row] = await this.#errand((s) => s.rows("SELECT record FROM bq.jobs WHERE id = $1", [id]));
     return row === undefined ? undefined : String(row[0]);
   }
 
-  /** Stored job records of a project, newest first. `prefix` is the project's part of the ids. */
-  async listJobs(prefix: string, limit: number, offset: number): Promise<string[]> {
+  /**
+   * Stored job records of a project, newest first. `prefix` is the project's part of the ids; `span` the first and the
+   * last time of creation, Unix milliseconds.
+   */
+  async listJobs(
+    prefix: string,
+    span: [from: number, to: number],
+    limit: number,
+    offset: number,
+  ): Promise<string[]> {
     const sql =
-      "SELECT record FROM bq.jobs WHERE starts_with(id, $1) ORDER BY created DESC, id LIMIT $2 OFFSET $3";
-    const rows = await this.read((s) => s.rows(sql, [prefix, limit, offset]));
+      "SELECT record FROM bq.jobs WHERE starts_with(id, $1) AND created BETWEEN $4 AND $5 ORDER BY created DESC, id LIMIT $2 OFFSET $3";
+    const [from, to] = span;
+    const rows = await this.#errand((s) => s.rows(sql, [prefix, limit, offset, BigInt(from), BigInt(to)]));
     return rows.map((row) => String(row[0]));
+  }
+
+  /** Reads and notes what jobs there are, one errand at a time, whatever the writer and the readers are at. */
+  #errand<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const result = this.#lastErrand.then(() => work(this.#clerk));
+    this.#lastErrand = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Notes a job that is under way, so that a restart knows of it. */
+  async noteOpenJob({ id, created, record }: StoredJob): Promise<void> {
+    const sql = "INSERT INTO bq.open_jobs VALUES ($1, $2, $3)";
+    await this.#errand((s) => s.run(sql, [id, BigInt(created), record]));
+  }
+
+  /** Takes the note of a job away that is done and stored. */
+  async forgetOpenJob(id: string): Promise<void> {
+    await this.#errand((s) => s.run("DELETE FROM bq.open_jobs WHERE id = $1", [id]));
   }
 
   /** Waits for the write under way and closes the file. */
   async close(): Promise<void> {
     await this.#last;
     await this.#writer.run("CHECKPOINT").catch(() => undefined);
-    for (const session of [...this.#idle, this.#writer]) session.close();
+    for (const session of [...this.#idle, this.#clerk, this.#writer]) session.close();
     this.#instance.closeSync();
   }
 }
+    await this.#lastErrand;

@@ -49,9 +49,14 @@ interface Live {
   stopped: string | undefined;
   /** Whether its record is stored, as still running. */
   stored: boolean;
+  /** Whether it is noted as open. */
+  noted: boolean;
   /** Set where the id turned out to be that of a job done before. */
   taken: boolean;
 }
+
+/** Milliseconds. */
+const INTERRUPT_EVERY = 10;
 
 const JOB_ID = /^[A-Za-z0-9_-]{1,1024}$/;
 
@@ -72,15 +77,19 @@ export class Jobs {
   /** Ends the jobs that were under way when the process died: their effect was not committed. */
   async recover(): Promise<void> {
     await this.store.write(async (transaction) => {
-      const open = await transaction.session.rows("SELECT record FROM bq.jobs WHERE open");
-      for (const [record] of open) {
-        const job = deserialise(String(record));
-        const message =
-          "The job was cut off by a restart; it had no effect, or as a script only that of its finished statements. Retry with a new job id.";
-        const ended: Job = { ...this.#done(job, {}), error: { reason: "backendError", message } };
-        await transaction.updateJob(toStored(ended));
-      }
+      const { session } = transaction;
+      const noted = await session.rows("SELECT record FROM bq.open_jobs");
+      const open = await session.rows("SELECT record FROM bq.jobs WHERE open");
+      for (const [record] of noted) await transaction.addJob(toStored(this.#cutOff(String(record))));
+      for (const [record] of open) await transaction.updateJob(toStored(this.#cutOff(String(record))));
+      await session.run("DELETE FROM bq.open_jobs");
     });
+  }
+
+  #cutOff(record: string): Job {
+    const message =
+      "The job was cut off by a restart; it had no effect, or as a script only that of its finished statements. Retry with a new job id.";
+    return { ...this.#done(deserialise(record), {}), error: { reason: "backendError", message } };
   }
 
   /** Starts a job. Rejects with duplicate where its id was used before. */
@@ -101,6 +110,7 @@ export class Jobs {
       interrupt: undefined,
       stopped: undefined,
       stored: false,
+      noted: false,
       taken: false,
     };
     this.#live.set(key, live);
@@ -108,7 +118,8 @@ export class Jobs {
       this.#live.delete(key);
       throw used();
     }
-    const late = (): void => stop(live, `Job execution was cancelled: Job timed out after ${timeoutMs} ms`);
+    const late = (): void =>
+      this.#stop(live, `Job execution was cancelled: Job timed out after ${timeoutMs} ms`);
     const timer = timeoutMs === undefined ? undefined : this.#clock.after(timeoutMs, late);
     live.done = this.#run(key, live, work, timer);
     return job;
@@ -126,6 +137,7 @@ export class Jobs {
       timer?.clear();
       live.interrupt = undefined;
       this.#live.delete(key);
+      if (live.noted) this.#late.forget(key);
     }
   }
 
@@ -197,24 +209,31 @@ export class Jobs {
     return live.taken ? this.get(project, id) : live.job;
   }
 
-  /** Stores a job that is still running as such, before its start is acknowledged: a restart then knows of it. */
+  /** Notes a job that is still running, before its start is acknowledged: a restart then knows of it. */
   async acknowledge(project: string, id: string): Promise<void> {
     const live = this.#live.get(jobKey(project, id));
-    if (!live) return;
-    await this.store.write(async (transaction) => {
-      if (live.job.state === "DONE" || live.stored) return;
-      await transaction.insertJob(toStored(live.job));
-      transaction.afterCommit(() => {
-        live.stored = true;
-      });
-    });
+    if (!live || live.noted) return;
+    live.noted = true;
+    await this.store.noteOpenJob(toStored(live.job));
   }
 
   /** Asks a job to stop. One that is done stays as it is. */
   async cancel(project: string, id: string): Promise<Job> {
     const live = this.#live.get(jobKey(project, id));
-    if (live) stop(live, "Job execution was cancelled: User requested cancellation");
+    if (live) this.#stop(live, "Job execution was cancelled: User requested cancellation");
     return this.get(project, id);
+  }
+
+  /** Has a job stop. DuckDB forgets an interrupt that comes between two statements: it is repeated to the job's end. */
+  #stop(live: Live, why: string): void {
+    live.stopped ??= why;
+    const key = jobKey(live.job.project, live.job.id);
+    const interrupt = (): void => {
+      if (this.#live.get(key) !== live) return;
+      live.interrupt?.();
+      this.#clock.after(INTERRUPT_EVERY, interrupt);
+    };
+    interrupt();
   }
 
   /** Forgets a job that is done. */
@@ -227,9 +246,10 @@ export class Jobs {
     this.#results.remove(key);
   }
 
-  running(project: string): Job[] {
-    const jobs = [...this.#live.values()].map((live) => live.job);
-    return jobs.filter((job) => job.project === project && job.state !== "DONE");
+  /** The jobs that are under way, and those done that are not stored yet, newest first. */
+  recent(project: string): Job[] {
+    const jobs = [...this.#late.all(), ...[...this.#live.values()].map((live) => live.job)].reverse();
+    return jobs.filter((job) => job.project === project).sort((a, b) => b.created - a.created);
   }
 
   /** Resolves when every finished job's record is stored. */
@@ -240,15 +260,10 @@ export class Jobs {
   /** Stops every job and waits for them. */
   async close(): Promise<void> {
     const all = [...this.#live.values()];
-    for (const live of all) stop(live, "The server is shutting down");
+    for (const live of all) this.#stop(live, "The server is shutting down");
     await Promise.allSettled(all.map((live) => live.done));
-    await this.settled();
+    await this.#late.close();
   }
-}
-
-function stop(live: Live, why: string): void {
-  live.stopped ??= why;
-  live.interrupt?.();
 }
 
 /** Inserting fails where the id is taken, and with it the transaction: a repeated request has no second effect. */

@@ -11,6 +11,7 @@ export class LateRecords {
   #waiting = new Map<string, Job>();
   #writing = new Map<string, Job>();
   #flush: Promise<void> | undefined;
+  #forgetting: Promise<unknown> = Promise.resolve();
 
   constructor(store: Store) {
     this.#store = store;
@@ -18,6 +19,20 @@ export class LateRecords {
 
   get(key: string): Job | undefined {
     return this.#waiting.get(key) ?? this.#writing.get(key);
+  }
+
+  /** Those that are not stored yet, oldest first. */
+  all(): Job[] {
+    return [...this.#writing.values(), ...this.#waiting.values()];
+  }
+
+  /** Takes the note of a job that was under way away, once the records so far are stored. */
+  forget(key: string): void {
+    // A note left behind is harmless: a restart finds the job's record and drops it.
+    const forgotten = this.settled()
+      .then(() => this.#store.forgetOpenJob(key))
+      .catch(() => undefined);
+    this.#forgetting = Promise.all([this.#forgetting, forgotten]);
   }
 
   add(job: Job): void {
@@ -28,6 +43,12 @@ export class LateRecords {
   /** Resolves when every record so far is stored. */
   async settled(): Promise<void> {
     while (this.#flush) await this.#flush;
+  }
+
+  /** Resolves when nothing is left to write. */
+  async close(): Promise<void> {
+    await this.settled();
+    await this.#forgetting;
   }
 
   async #write(): Promise<void> {

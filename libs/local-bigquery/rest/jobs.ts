@@ -153,14 +153,18 @@ export async function listJobs(service: Service, request: Request): Promise<Repl
   const size = integer(query, "maxResults") ?? 50;
   const start = readToken(query.get("pageToken"));
   const states = query.getAll("stateFilter").map((state) => state.toUpperCase());
-  const running = start === 0 ? service.jobs.running(project) : [];
-  const stored = await service.store.listJobs(jobKey(project, ""), size + 1, start);
-  const seen = new Set(running.map((j) => j.id));
+  if (query.has("parentJobId")) throw notImplemented("jobs.list with parentJobId");
+  const from = integer(query, "minCreationTime") ?? 0;
+  const to = integer(query, "maxCreationTime") ?? Number.MAX_SAFE_INTEGER;
+  const live = start === 0 ? service.jobs.recent(project) : [];
+  const recent = live.filter(({ created }) => from <= created && created <= to);
+  const stored = await service.store.listJobs(jobKey(project, ""), [from, to], size + 1, start);
+  const seen = new Set(recent.map((j) => j.id));
   const done = stored
     .slice(0, size)
     .map(deserialise)
     .filter((j) => !seen.has(j.id));
-  const all = [...running, ...done].filter((j) => states.length === 0 || states.includes(j.state));
+  const all = [...recent, ...done].filter((j) => states.length === 0 || states.includes(j.state));
   const list = all.map((j): JsonObject => {
     const { etag: _etag, selfLink: _self, ...shown } = describe(j);
     return { ...shown, state: j.state, ...(j.error ? { errorResult: { ...j.error } } : {}) };
