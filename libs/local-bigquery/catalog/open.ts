@@ -11,6 +11,9 @@ const LAYOUT = [
   "CREATE TABLE IF NOT EXISTS bq.datasets (project VARCHAR, dataset VARCHAR, created BIGINT, modified BIGINT, metadata VARCHAR)",
   `CREATE TABLE IF NOT EXISTS bq.tables (project VARCHAR, dataset VARCHAR, "table" VARCHAR, created BIGINT, modified BIGINT,
     fields VARCHAR, metadata VARCHAR)`,
+  `CREATE TABLE IF NOT EXISTS bq.routines (project VARCHAR, dataset VARCHAR, routine VARCHAR, created BIGINT,
+    modified BIGINT, sql VARCHAR)`,
+  "CREATE TABLE IF NOT EXISTS bq.open_jobs (id VARCHAR, created BIGINT, record VARCHAR)",
   "CREATE TABLE IF NOT EXISTS bq.jobs (id VARCHAR PRIMARY KEY, created BIGINT, open BOOLEAN, record VARCHAR)",
 ];
 
