@@ -1,6 +1,7 @@
+import { BusUnavailable } from "@convergence/bus";
 import { type KafkaBus, openKafkaBus } from "@convergence/bus/kafka/index.ts";
 import { topicSpecs } from "@convergence/contracts";
-import { type Config, type Logger, StartError, systemClock } from "@convergence/runtime";
+import { type Config, type Logger, StartError, sleep, systemClock } from "@convergence/runtime";
 
 /**
  * Opens the Kafka that the configuration names, with the platform's topics; `existing`: only where they are there.
@@ -24,6 +25,21 @@ export function kafkaBus(
     clock: systemClock,
     log,
   });
+}
+
+const AGAIN_MS = 500;
+
+/** Resolves once Kafka is there, with the platform's topics. What services do first would fail before, and end them. */
+export async function kafkaIsThere(bus: Pick<KafkaBus, "ends">): Promise<void> {
+  for (;;) {
+    try {
+      await bus.ends("runners");
+      return;
+    } catch (error) {
+      if (!(error instanceof BusUnavailable)) throw error;
+      await sleep(systemClock, AGAIN_MS);
+    }
+  }
 }
 
 function sasl(config: Config) {
