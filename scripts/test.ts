@@ -10,6 +10,8 @@ const folders = process.argv.slice(2);
 
 /** Suites that load the machine for long: they run last, one at a time, so that no test's deadline suffers. */
 const HEAVY = ["simulation/", "cli/", "services/step-runner/projection/requests.test.ts"];
+/** The black box: minutes of faults on real processes. */
+const CHAOS = ["chaos/chaos.test.ts"];
 /** Suites that start a Kafka broker. */
 const KAFKA = ["libs/bus/kafka/"];
 
@@ -50,8 +52,9 @@ if (folders.length === 0) {
 const among = (folders: string[]) => (file: string) => folders.some((folder) => file.startsWith(folder));
 suites(
   "suites",
-  all.filter((file) => !among([...HEAVY, ...KAFKA])(file)),
+  all.filter((file) => !among([...HEAVY, ...KAFKA, ...CHAOS])(file)),
   2,
 );
 suites("Kafka suites", all.filter(among(KAFKA)), 2);
 suites("whole-system suites", all.filter(among(HEAVY)), 1);
+suites("chaos", all.filter(among(CHAOS)), 1);

@@ -1,0 +1,308 @@
+import type { BusRecord } from "@convergence/bus/port.ts";
+import { type EventMeta, encode, type Message, type RunHead, type RunStatus } from "@convergence/contracts";
+import type { Exchange, Submit, TemplateName } from "../history.ts";
+import { TEMPLATES } from "../history.ts";
+import type { Evidence, RunRow, ShownRun, StepRow } from "./evidence.ts";
+
+/** Evidence of a small world in which all is well: one tenant, a run of each template, for tests to spoil. */
+export interface SmallWorld extends Evidence {
+  operations: Evidence["operations"][number][];
+  log: BusRecord[];
+  poison: Evidence["poison"][number][];
+  views: { gateway: string; runs: ShownRun[] }[];
+  warehouse: {
+    tenant: string;
+    runs: RunRow[];
+    steps: StepRow[];
+    effects: { run_id: string; step: string; n: number }[];
+  }[];
+  keys: Evidence["keys"][number][];
+  outages: Evidence["outages"][number][];
+  strikes: Evidence["strikes"][number][];
+}
+
+const TENANT = "Acme";
+const AT = 1_700_000_000_000;
+/** Steps of each template as they end: id, type, status. */
+const STEPS: Record<
+  TemplateName,
+  readonly (readonly [id: string, type: string, status: "COMPLETE" | "FAILED" | "SKIPPED"])[]
+> = {
+  noop: [["first", "noop", "COMPLETE"]],
+  append: [
+    ["first", "bigquery_query", "COMPLETE"],
+    ["last", "bigquery_query", "COMPLETE"],
+  ],
+  fail: [
+    ["first", "bigquery_query", "COMPLETE"],
+    ["broken", "bigquery_query", "FAILED"],
+    ["never", "bigquery_query", "SKIPPED"],
+  ],
+};
+
+/** Writes records of a topic's partition 0, one after another. */
+export class Log {
+  readonly records: BusRecord[] = [];
+  #version = 0;
+
+  put(topic: string, message: Message | Buffer, headers: Record<string, string> = {}): BusRecord {
+    const offset = this.records.filter((record) => record.topic === topic).length;
+    const value = Buffer.isBuffer(message) ? message : encode(message);
+    const record = {
+      topic,
+      partition: 0,
+      offset,
+      key: "acme",
+      value,
+      headers,
+      time: AT + this.records.length,
+    };
+    this.records.push(record);
+    return record;
+  }
+
+  /** The next event's head; its epoch is the claim at offset 0. */
+  meta(): EventMeta {
+    this.#version += 1;
+    return { tenant_id: "acme", epoch: 0, version: this.#version, at: AT, cause: null };
+  }
+}
+
+export function smallWorld(): SmallWorld & { writer: Log } {
+  const writer = new Log();
+  writer.put("run.events", {
+    type: "Claimed",
+    nonce: "n",
+    follows: -1,
+    writer: "pipeline-service-1",
+    at: AT,
+  });
+  const world: SmallWorld = {
+    operations: [],
+    log: writer.records,
+    poison: [],
+    views: [{ gateway: "gateway-1", runs: [] }],
+    warehouse: [{ tenant: TENANT, runs: [], steps: [], effects: [] }],
+    keys: [
+      { gateway: "gateway-1", tenant: TENANT, keyId: "k1", inForce: true, status: 200 },
+      { gateway: "gateway-1", tenant: TENANT, keyId: "k2", inForce: false, status: 401 },
+    ],
+    outages: [{ writes: [exchange(503, 1)], reads: [exchange(200)] }],
+    strikes: [{ kind: "kill", what: "kill", at: AT, ms: 1, evidence: "" }],
+    planned: { kill: 1 },
+  };
+  for (const template of ["noop", "append", "fail"] as const) addRun(world, writer, template);
+  const asked = { tenant: TENANT, exchanges: [exchange(200)], answered: true };
+  world.operations.push(
+    { kind: "look", ...asked, runId: "run-noop", shownBefore: true, status: "COMPLETE" },
+    { kind: "list", ...asked, runIds: ["run-noop", "run-fail"] },
+    { kind: "revoke", ...asked, exchanges: [exchange(204)], keyId: "k2", afterwards: 401 },
+  );
+  const bad = writer.put("run.commands", Buffer.from("poison"));
+  world.poison.push({
+    topic: bad.topic,
+    partition: 0,
+    offset: bad.offset,
+    value: Buffer.from("poison").toString("hex"),
+  });
+  writer.put("run.commands.dlq", Buffer.from("poison"), {
+    "dlq-origin-topic": "run.commands",
+    "dlq-origin-partition": "0",
+    "dlq-origin-offset": String(bad.offset),
+  });
+  return { ...world, writer };
+}
+
+/** An answer, or none. */
+export function exchange(status: number | null, retryAfter: number | null = null): Exchange {
+  return { at: AT, ms: 5, gateway: "gateway-1#1", status, retryAfter, problem: null };
+}
+
+function addRun(world: SmallWorld, writer: Log, template: TemplateName): void {
+  const id = `run-${template}`;
+  const submit: Submit = {
+    kind: "submit",
+    tenant: TENANT,
+    template,
+    idempotencyKey: `key-${template}`,
+    runIds: [id],
+    exchanges: [exchange(null), exchange(200)],
+    answered: true,
+  };
+  world.operations.push(submit);
+  writeRun(writer, template, id);
+  const shown = shownRun(template, id);
+  world.views[0]?.runs.push(shown);
+  world.warehouse[0]?.runs.push(runRow(template, id));
+  STEPS[template].forEach((_, index) => {
+    world.warehouse[0]?.steps.push(stepRow(template, id, index));
+  });
+  for (const [step, type, status] of STEPS[template]) {
+    if (type === "bigquery_query" && status === "COMPLETE")
+      world.warehouse[0]?.effects.push({ run_id: id, step, n: 1 });
+  }
+}
+
+/** Writes a run's events, from its command to its end. */
+export function writeRun(writer: Log, template: TemplateName, id: string, end = endOf(template)): void {
+  const run = head(template, id);
+  const command = `command-${id}`;
+  const idempotency = { key: `run|${TEMPLATES[template]}|key-${template}`, body_hash: "h" };
+  writer.put("run.commands", {
+    type: "SubmitRun",
+    meta: { command_id: command, tenant_id: "acme", at: AT, sent_by: "gateway-1" },
+    run_id: id,
+    provider: run.provider,
+    domain: run.domain,
+    template,
+    parameters: "{}",
+    trigger_by: "api_user",
+    trigger_type: "api",
+    idempotency,
+  });
+  writer.put("run.events", {
+    type: "RunAccepted",
+    meta: writer.meta(),
+    command_id: command,
+    idempotency,
+    requested_at: AT,
+    run,
+    steps: STEPS[template].map(([step_id, step_type]) => ({
+      step_id,
+      step_type,
+      on_failure: "stop",
+      spec: "{}",
+    })),
+  });
+  let version = 1;
+  STEPS[template].forEach(([step_id, step_type, status], index) => {
+    const step = { run_id: id, tenant_name: TENANT, index, step_id, step_type, run_accepted_at: AT };
+    const common = { step, attempt: 1, started_at: AT + 1 };
+    if (status !== "SKIPPED") {
+      version += 1;
+      writer.put("run.events", {
+        type: "StepStarted",
+        meta: writer.meta(),
+        run_version: version,
+        try: 1,
+        runner: "r1",
+        ...common,
+      });
+    }
+    version += 1;
+    writer.put("run.events", {
+      type: "StepFinished",
+      meta: writer.meta(),
+      run_version: version,
+      status,
+      finished_at: AT + 2,
+      rows_processed: null,
+      bytes_processed: null,
+      error_message: null,
+      metadata: null,
+      runner: "r1",
+      ...common,
+    });
+  });
+  writeEnd(writer, template, id, { version: version + 1, status: end });
+}
+
+/** Writes a run's end, of this run version. */
+export function writeEnd(
+  writer: Log,
+  template: TemplateName,
+  id: string,
+  { version, status }: { version: number; status: RunStatus },
+): void {
+  writer.put("run.events", {
+    type: "RunFinished",
+    meta: writer.meta(),
+    run: head(template, id),
+    run_version: version,
+    status,
+    error_message: null,
+    finished_at: AT + 3,
+  });
+}
+
+function endOf(template: TemplateName): RunStatus {
+  return template === "fail" ? "FAILED" : "COMPLETE";
+}
+
+function head(template: TemplateName, run_id: string): RunHead {
+  const [provider = "", domain = ""] = TEMPLATES[template].split("/");
+  return {
+    run_id,
+    tenant_name: TENANT,
+    pipeline_id: `p-${template}`,
+    provider,
+    domain,
+    template,
+    config_version: "c",
+    trigger_type: "api",
+    trigger_by: "api_user",
+    parameters: "{}",
+    run_date: null,
+    trace: null,
+    accepted_at: AT,
+  };
+}
+
+const common = (template: TemplateName) => ({
+  tenant_id: TENANT,
+  pipeline_id: `p-${template}`,
+  status: endOf(template),
+  trigger_type: "api",
+  error_message: null,
+  config_version: "c",
+});
+
+function shownRun(template: TemplateName, id: string): ShownRun {
+  return {
+    pipeline_logging_id: id,
+    ...common(template),
+    start_time: new Date(AT).toISOString(),
+    end_time: new Date(AT + 3).toISOString(),
+    steps: STEPS[template].map(([step_name, , status], step_index) => ({
+      step_name,
+      step_index,
+      status,
+      start_time: new Date(AT + 1).toISOString(),
+      end_time: new Date(AT + 2).toISOString(),
+      rows_processed: null,
+      attempt: 1,
+      error_message: null,
+    })),
+  };
+}
+
+function runRow(template: TemplateName, id: string): RunRow {
+  const started = STEPS[template].filter(([, , status]) => status !== "SKIPPED").length;
+  return {
+    pipeline_logging_id: id,
+    ...common(template),
+    start_ms: AT,
+    end_ms: AT + 3,
+    duration_ms: 3,
+    worker_instance: "r1",
+    run_version: 2 + started + STEPS[template].length,
+  };
+}
+
+function stepRow(template: TemplateName, id: string, index: number): StepRow {
+  const [step_name = "", , status = "COMPLETE"] = STEPS[template][index] ?? [];
+  const started = STEPS[template].slice(0, index + 1).filter(([, , one]) => one !== "SKIPPED").length;
+  return {
+    step_logging_id: `${id}-${index}`,
+    pipeline_logging_id: id,
+    step_name,
+    step_index: index,
+    status,
+    start_ms: AT + 1,
+    end_ms: AT + 2,
+    rows_processed: null,
+    attempt: 1,
+    error_message: null,
+    step_version: 2 + index + started,
+  };
+}

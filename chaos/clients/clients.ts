@@ -1,0 +1,291 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { z } from "zod";
+import type { Prng } from "../../simulation/world/prng.ts";
+import type { Outage } from "../checker/evidence.ts";
+import {
+  type Issue,
+  type List,
+  type Look,
+  type Operation,
+  type Recreate,
+  type Revoke,
+  type Submit,
+  TEMPLATES,
+  type TemplateName,
+} from "../history.ts";
+import type { Supervised } from "../system/supervised.ts";
+import { Asking, ONBOARDING_PATIENCE_MS, type Reply } from "./asking.ts";
+import { type HeldKey, Tenant } from "./tenant.ts";
+
+const triggered = z.object({ pipeline_logging_id: z.string() });
+const onboarded = z.object({ api_key: z.string() });
+const issued = z.object({ api_key: z.string(), key_id: z.string() });
+const detail = z.object({ status: z.string() });
+const page = z.object({ runs: z.array(z.object({ pipeline_logging_id: z.string() })) });
+
+export interface ClientsOptions {
+  gateways: readonly Supervised[];
+  adminKey: string;
+  prng: Prng;
+}
+
+/** Tenants' people and the operator: they ask, insist, and write down what they were told. */
+export class Clients {
+  readonly operations: Operation[] = [];
+  readonly tenants: Tenant[] = [];
+  readonly #options: ClientsOptions;
+  readonly #asking: Asking;
+  readonly #open = new Set<Promise<void>>();
+
+  constructor(options: ClientsOptions) {
+    this.#options = options;
+    this.#asking = new Asking(options.gateways, options.prng);
+  }
+
+  /** Operations that have no answer yet. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Lets an operation go on by itself. */
+  start(operation: Promise<void>): void {
+    this.#open.add(operation);
+    void operation.finally(() => this.#open.delete(operation));
+  }
+
+  /** From now on nobody tries again; resolves when all have stopped. */
+  async giveUp(): Promise<void> {
+    this.#asking.giveUp();
+    await Promise.all(this.#open);
+  }
+
+  /** Onboards a tenant before anything goes wrong; its key is shown once. */
+  async onboard(name: string, recreated: boolean): Promise<void> {
+    const tenant = new Tenant(name, recreated);
+    const operation: Recreate = { kind: "recreate", tenant: name, exchanges: [], answered: false };
+    const reply = await this.#askOnboarding(operation, { tenant_id: name });
+    if (reply?.status !== 200) throw new Error(`${name} is not onboarded: ${JSON.stringify(reply?.body)}`);
+    this.#holdOnboarding(tenant, reply);
+    this.tenants.push(tenant);
+  }
+
+  /** Makes a tenant's tables anew: its open runs are cancelled, its keys replaced. */
+  async recreate(tenant: Tenant): Promise<void> {
+    const operation: Recreate = { kind: "recreate", tenant: tenant.name, exchanges: [], answered: false };
+    if (tenant.beingRecreated) return;
+    this.operations.push(operation);
+    tenant.beingRecreated = true;
+    for (const key of tenant.keys) key.sure = false;
+    const reply = await this.#askOnboarding(operation, {
+      tenant_id: tenant.name,
+      force_recreate_tables: true,
+    });
+    tenant.beingRecreated = false;
+    if (reply?.status !== 200) return;
+    for (const key of tenant.keys) [key.inForce, key.sure] = [false, true];
+    this.#holdOnboarding(tenant, reply);
+  }
+
+  #askOnboarding(operation: Recreate, body: object): Promise<Reply | null> {
+    const headers = { ...this.#admin(), "Idempotency-Key": randomUUID() };
+    const path = "/api/v1/customers/onboard";
+    return this.#asking.insist(operation, () => ({
+      method: "POST",
+      path,
+      body,
+      headers,
+      patienceMs: ONBOARDING_PATIENCE_MS,
+    }));
+  }
+
+  #holdOnboarding(tenant: Tenant, reply: Reply): void {
+    const { api_key: text } = onboarded.parse(reply.body);
+    tenant.keys.push({ id: `onboarding-${tenant.keys.length + 1}`, text, inForce: true, sure: true });
+  }
+
+  /** Asks for a run, perhaps repeats that later, perhaps follows it to its end. */
+  async submit(tenant: Tenant, template: TemplateName, first?: Supervised): Promise<Submit> {
+    const operation: Submit = {
+      kind: "submit",
+      tenant: tenant.name,
+      template,
+      idempotencyKey: randomUUID(),
+      runIds: [],
+      exchanges: [],
+      answered: false,
+    };
+    this.operations.push(operation);
+    await this.#ask(tenant, operation, first);
+    return operation;
+  }
+
+  /** The same request once more: it must give the same run. */
+  async repeat(tenant: Tenant, operation: Submit): Promise<void> {
+    operation.answered = false;
+    await this.#ask(tenant, operation);
+  }
+
+  async #ask(tenant: Tenant, operation: Submit, first?: Supervised): Promise<void> {
+    const path = `/api/v1/pipelines/run/${tenant.name}/${TEMPLATES[operation.template]}`;
+    const reply = await this.#asking.insist(
+      operation,
+      () => ({
+        method: "POST",
+        path,
+        body: {},
+        headers: { ...keyHeader(tenant.main()), "Idempotency-Key": operation.idempotencyKey },
+      }),
+      { passing: passing(tenant), first },
+    );
+    if (reply?.status !== 200) return;
+    const id = triggered.parse(reply.body).pipeline_logging_id;
+    operation.runIds.push(id);
+    tenant.shown(id, reply.process);
+  }
+
+  /** Looks at a run, for `waitS` seconds at most until it is over. */
+  async look(tenant: Tenant, runId: string, waitS = 0): Promise<void> {
+    const operation: Look = {
+      kind: "look",
+      tenant: tenant.name,
+      runId,
+      shownBefore: false,
+      status: null,
+      exchanges: [],
+      answered: false,
+    };
+    this.operations.push(operation);
+    const path = `/api/v1/pipelines/runs/${runId}${waitS === 0 ? "" : `?wait=${waitS}`}`;
+    const make = () => ({ method: "GET", path, headers: keyHeader(tenant.main()) });
+    const reply = await this.#asking.insist(operation, make, { passing: passing(tenant) });
+    if (reply === null) return;
+    const asked = operation.exchanges.at(-1)?.at ?? 0;
+    operation.shownBefore =
+      (tenant.run(runId).shownBy.get(reply.process) ?? Number.POSITIVE_INFINITY) < asked;
+    if (reply.status !== 200) return;
+    operation.status = detail.parse(reply.body).status;
+    tenant.shown(runId, reply.process);
+  }
+
+  async list(tenant: Tenant): Promise<void> {
+    const operation: List = { kind: "list", tenant: tenant.name, runIds: [], exchanges: [], answered: false };
+    this.operations.push(operation);
+    const make = () => ({
+      method: "GET",
+      path: "/api/v1/pipelines/runs?limit=50",
+      headers: keyHeader(tenant.main()),
+    });
+    const reply = await this.#asking.insist(operation, make, { passing: passing(tenant) });
+    if (reply?.status !== 200) return;
+    operation.runIds = page.parse(reply.body).runs.map(({ pipeline_logging_id }) => pipeline_logging_id);
+  }
+
+  /** Has a further key issued. Its text is shown once: where that answer was lost, the key is nobody's. */
+  async issue(tenant: Tenant): Promise<void> {
+    const operation: Issue = {
+      kind: "issue",
+      tenant: tenant.name,
+      keyId: null,
+      exchanges: [],
+      answered: false,
+    };
+    this.operations.push(operation);
+    const headers = { ...this.#admin(), "Idempotency-Key": randomUUID() };
+    const path = `/api/v1/customers/${tenant.name}/api-keys`;
+    const reply = await this.#asking.insist(operation, () => ({ method: "POST", path, body: {}, headers }));
+    if (reply?.status !== 201) return;
+    const { api_key: text, key_id: id } = issued.parse(reply.body);
+    operation.keyId = id;
+    tenant.keys.push({ id, text, inForce: true, sure: true });
+  }
+
+  /** Revokes a key, and tries it right afterwards at the gateway that answered. */
+  async revoke(tenant: Tenant, key: HeldKey): Promise<void> {
+    const operation: Revoke = {
+      kind: "revoke",
+      tenant: tenant.name,
+      keyId: key.id,
+      afterwards: null,
+      exchanges: [],
+      answered: false,
+    };
+    this.operations.push(operation);
+    [key.inForce, key.sure] = [false, false];
+    const path = `/api/v1/customers/${tenant.name}/api-keys/${key.id}`;
+    const make = () => ({ method: "DELETE", path, headers: this.#admin() });
+    const reply = await this.#asking.insist(operation, make);
+    if (reply?.status !== 204) return;
+    key.sure = true;
+    operation.afterwards = (await this.tryKey(key, reply.from))?.status ?? null;
+  }
+
+  /** A read with a key. */
+  tryKey(key: HeldKey, gateway: Supervised): Promise<Reply | null> {
+    return this.#asking.once(
+      [],
+      { method: "GET", path: "/api/v1/pipelines/runs?limit=1", headers: keyHeader(key) },
+      gateway,
+    );
+  }
+
+  /** For `ms` while the broker is away, asks every gateway for a run and for what it knows; notes what is answered by then. */
+  async probe(gateways: readonly Supervised[], ms: number, outage: Outage): Promise<void> {
+    const until = Date.now() + ms;
+    const calm = this.tenants.filter(({ recreated }) => !recreated);
+    await Promise.all(
+      gateways.map(async (gateway, index) => {
+        const tenant = calm[index % calm.length];
+        if (tenant === undefined) return;
+        while (Date.now() < until) {
+          await this.#probeOnce(tenant, gateway, until, outage);
+          await pause(500);
+        }
+      }),
+    );
+  }
+
+  async #probeOnce(tenant: Tenant, gateway: Supervised, until: number, outage: Outage): Promise<void> {
+    const reads: Outage["reads"][number][] = [];
+    const headers = keyHeader(tenant.main());
+    await this.#asking.once(reads, { method: "GET", path: "/api/v1/pipelines/runs", headers }, gateway);
+    const last = tenant.runs.at(0);
+    if (last !== undefined)
+      await this.#asking.once(
+        reads,
+        { method: "GET", path: `/api/v1/pipelines/runs/${last.id}`, headers },
+        gateway,
+      );
+    const [writing, first] = this.#submitWatched(tenant, gateway);
+    this.start(writing);
+    const left = Math.max(0, until - Date.now());
+    const write = await Promise.race([first, pause(left).then(() => undefined)]);
+    outage.reads.push(...reads.filter(({ at, ms }) => at + ms < until));
+    if (write !== undefined && write.at + write.ms < until) outage.writes.push(write);
+  }
+
+  /** A submission that goes on until it is answered, and its first exchange. */
+  #submitWatched(tenant: Tenant, gateway: Supervised) {
+    const before = this.operations.length;
+    const done = this.submit(tenant, "noop", gateway);
+    const operation = this.operations[before];
+    const first = (async () => {
+      while (operation?.exchanges[0] === undefined) await pause(20);
+      return operation.exchanges[0];
+    })();
+    return [done.then(() => undefined), first] as const;
+  }
+
+  #admin(): Record<string, string> {
+    return { "X-Admin-Key": this.#options.adminKey };
+  }
+}
+
+function keyHeader({ text }: HeldKey): Record<string, string> {
+  return { "X-API-Key": text };
+}
+
+/** 401: its keys are being replaced, and the new one is not in hand yet. */
+function passing({ recreated }: Tenant): readonly number[] {
+  return recreated ? [401] : [];
+}
