@@ -126,7 +126,7 @@ describe("dead letters of a real broker", () => {
     const partition = bus.partitionOf(topic, key);
     const isIt = ({ origin }: Letters[number]) =>
       origin?.topic === topic && origin.partition === partition && origin.offset === offset;
-    const letters = await eventually(list, (found) => found.some(isIt), 30_000);
+    const letters = await eventually(list, (found) => found.some(isIt), 60_000);
     const letter = letters.find(isIt);
     assert.ok(letter);
     return letter;
@@ -200,7 +200,7 @@ describe("dead letters of a real broker", () => {
     const letters = await eventually(
       list,
       (found) => found.some(({ origin }) => origin?.offset === at && origin.partition === partition),
-      30_000,
+      60_000,
     );
     const old = letters.find(({ id }) => id === letter.id);
     assert.deepEqual([old?.state, old?.replayed_offset], ["replayed", at]);
