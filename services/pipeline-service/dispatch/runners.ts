@@ -7,17 +7,27 @@ import {
 } from "@convergence/contracts";
 import type { Clock } from "@convergence/runtime/clock.ts";
 
-/** An instance that has said nothing for so long is taken for gone, in milliseconds. It announces itself each third. */
+/**
+ * An instance that has said nothing for so long is taken for gone, in milliseconds. It announces itself each third. It is
+ * judged by when it was heard: clocks differ, and one that is behind would never have said anything lately.
+ */
 export const SILENT_MS = 15_000;
+
+interface Heard<M> {
+  message: M;
+  /** By the clock of who hears, Unix milliseconds. */
+  heardAt: number;
+}
 
 /** Who offers slots, and who shares them out: the `runners` topic. */
 export class Runners {
   readonly #clock: Clock;
   readonly #instance: string;
   readonly #changed: () => void;
-  readonly #runners = new Map<string, RunnerAnnounced>();
-  readonly #dispatchers = new Map<string, DispatcherAnnounced>();
+  readonly #runners = new Map<string, Heard<RunnerAnnounced>>();
+  readonly #dispatchers = new Map<string, Heard<DispatcherAnnounced>>();
   #view: View | undefined;
+  #live = false;
 
   constructor(clock: Clock, instance: string, changed: () => void) {
     this.#clock = clock;
@@ -28,6 +38,7 @@ export class Runners {
   async start(bus: Bus): Promise<void> {
     this.#view = await bus.view({ topics: ["runners"], from: "low" }, (record) => this.#fold(record));
     await this.#view.caughtUp();
+    this.#live = true;
   }
 
   async stop(): Promise<void> {
@@ -37,7 +48,9 @@ export class Runners {
   /** Runners that can be given work now. */
   living(): RunnerAnnounced[] {
     const horizon = this.#clock.now() - SILENT_MS;
-    return [...this.#runners.values()].filter(({ at, partitions }) => at > horizon && partitions.length > 0);
+    return [...this.#runners.values()].flatMap(({ message, heardAt }) =>
+      heardAt > horizon && message.partitions.length > 0 ? [message] : [],
+    );
   }
 
   /**
@@ -47,8 +60,8 @@ export class Runners {
   share(slots: number, readyTenants: number): number {
     const horizon = this.#clock.now() - SILENT_MS;
     let others = 0;
-    for (const { instance, at, ready_tenants } of this.#dispatchers.values()) {
-      if (instance !== this.#instance && at > horizon) others += ready_tenants;
+    for (const { message, heardAt } of this.#dispatchers.values()) {
+      if (message.instance !== this.#instance && heardAt > horizon) others += message.ready_tenants;
     }
     if (others === 0) return slots;
     return Math.max(
@@ -63,10 +76,19 @@ export class Runners {
       this.#dispatchers.delete(record.key);
     } else {
       const message = readAnnouncement(record.value);
-      if (message?.type === "RunnerAnnounced") this.#runners.set(record.key, message);
-      if (message?.type === "DispatcherAnnounced") this.#dispatchers.set(record.key, message);
+      if (message?.type === "RunnerAnnounced") this.#runners.set(record.key, this.#heard(message));
+      if (message?.type === "DispatcherAnnounced") this.#dispatchers.set(record.key, this.#heard(message));
     }
     this.#changed();
+  }
+
+  /**
+   * What was stored before the start may be of instances long gone, so there the sender's own clock is believed; one that
+   * lives is heard again within a third of the time.
+   */
+  #heard<M extends { at: number }>(message: M): Heard<M> {
+    const now = this.#clock.now();
+    return { message, heardAt: this.#live ? now : Math.min(message.at, now) };
   }
 }
 
