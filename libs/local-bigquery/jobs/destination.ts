@@ -56,10 +56,22 @@ async function fillPartition(
 ): Promise<number> {
   const fields = fieldsOf(written.statement);
   const table = await readyTable(transaction, { ...destination, write: "WRITE_APPEND" }, fields, now);
+  return writeStaged(transaction, destination, table, async (stage) => {
+    await runLowered(transaction.session, insertSql(table, written.statement, stage), written.values);
+  });
+}
+
+/** Has rows put aside, in a table with this one's columns, and moves them to the destination's partition. */
+export async function writeStaged(
+  transaction: Transaction,
+  destination: Destination,
+  table: Table,
+  fill: (stage: string) => Promise<void>,
+): Promise<number> {
   const columns = table.fields.map((f) => ident(f.name)).join(", ");
   const types = table.fields.map((f) => `${ident(f.name)} ${duckType(typeOfField(f))}`).join(", ");
   await transaction.session.define(`CREATE TABLE ${STAGE} (${types})`);
-  await runLowered(transaction.session, insertSql(table, written.statement, STAGE), written.values);
+  await fill(STAGE);
   const staged = { columns, from: STAGE };
   const rows = await writePartition(transaction, table, destination, destination.partition ?? "", staged);
   await transaction.session.define(`DROP TABLE ${STAGE}`);

@@ -3,7 +3,7 @@ import { BigQueryError, invalid, notImplemented } from "../errors.ts";
 import { isObject, type JsonObject, numberOf, objectOr, parseJson, stringOr } from "../json.ts";
 import { readDestination } from "./configuration.ts";
 import { readCsv } from "./csv.ts";
-import { type Destination, readyTable } from "./destination.ts";
+import { type Destination, readyTable, writeStaged } from "./destination.ts";
 import { insertRows } from "./insert-rows.ts";
 import type { Outcome, Work } from "./jobs.ts";
 import type { QueryEngine } from "./query-work.ts";
@@ -33,7 +33,6 @@ function readLoad(project: string, options: JsonObject): Load {
   const format = stringOr(options.sourceFormat, "CSV");
   if (format !== "CSV" && format !== "NEWLINE_DELIMITED_JSON") throw notImplemented(`sourceFormat ${format}`);
   const destination = readDestination(project, options, "WRITE_APPEND");
-  if (destination?.partition !== undefined) throw notImplemented("a load into one partition");
   if (!destination) throw new BigQueryError("required", "Required parameter is missing: destinationTable");
   const schema = objectOr(options.schema).fields;
   return { destination, fields: schema === undefined ? undefined : readFields(schema), format, options };
@@ -53,9 +52,15 @@ export function loadWork(
       const existing = transaction.catalog.findTable(destination.name);
       const fields = load.fields ?? existing?.fields;
       if (!fields) throw invalid("No schema specified on job or table.");
-      const table = await readyTable(transaction, destination, fields, () => store.creationTime());
+      const { partition, write } = destination;
+      const whole: Destination = { ...destination, write: partition === undefined ? write : "WRITE_APPEND" };
+      const table = await readyTable(transaction, whole, fields, () => store.creationTime());
       const { rows, bad } = readRows(load, table.fields, fields, data);
-      await insertRows(transaction, table, rows);
+      if (partition === undefined) await insertRows(transaction, table, rows);
+      else
+        await writeStaged(transaction, destination, table, (stage) =>
+          insertRows(transaction, table, rows, stage),
+        );
       sizes.forgetAll();
       const statistics = {
         load: {
