@@ -167,6 +167,8 @@ export interface ViewOptions {
   from: "low" | "end" | ReadonlyMap<string, ReadonlyMap<Partition, Offset>>;
   /** A name for who reads, shown to operators. */
   member?: string;
+  /** As in WorkOptions. */
+  gatherMs?: number;
 }
 
 export interface View {
@@ -189,6 +191,8 @@ export interface WorkOptions {
   member: string;
   /** Told at each change which partitions are this member's now, each with the note of its committed offset. */
   assigned(partitions: { partition: Partition; note: string | null }[]): void;
+  /** Records may come so many milliseconds later, many together: for who is in no hurry (default 0). */
+  gatherMs?: number;
   /** How many taken but not yet done records this member holds at most (default 1,000); then reading pauses. */
   maxInFlight?: number;
 }

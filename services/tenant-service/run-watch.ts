@@ -16,6 +16,8 @@ export interface RunOutcome {
   error: string | null;
 }
 
+/** How much later an outcome may be read, in milliseconds, so that not every event of every run wakes this service. */
+const GATHER_MS = 100;
 /** How many outcomes of onboarding runs are kept for those who ask late. */
 const KEPT = 10_000;
 /** Clocks of two instances differ by no more than this, in milliseconds. */
@@ -105,7 +107,8 @@ export class RunWatch {
   }
 
   async #read(from: "low" | ReadonlyMap<string, ReadonlyMap<number, number>>): Promise<void> {
-    this.#view = await this.#bus.view({ topics: ["run.events"], from }, (record) => this.#fold(record));
+    const options = { topics: ["run.events"], from, gatherMs: GATHER_MS };
+    this.#view = await this.#bus.view(options, (record) => this.#fold(record));
   }
 
   async #checkpoints(): Promise<Map<number, { offset: number; claim: number }>> {

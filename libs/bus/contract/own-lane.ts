@@ -69,6 +69,31 @@ export function laneContract(harness: BusHarness): void {
     );
   });
 
+  test("what others append to an owner's log is folded at its place among its own", async (t) => {
+    const topics = ownership(1);
+    const fixture = await openFixture(t, harness, topics.specs);
+    const folded: { offset: number; text: string }[] = [];
+    const member = await own(fixture.bus, topics, "a", {
+      fold: (record) => folded.push({ offset: record.offset, text: textOf(record) }),
+    });
+    await fixture.until("it has caught up", () => !!member.ready(0));
+    const owner = member.ready(0)?.owner;
+    const other = await fixture.connect();
+    const wanted = new Map<number, string>();
+    for (const i of range(40, (n) => n)) {
+      const mine = owner?.append([{ key: "k", value: Buffer.from(`mine ${i}`) }]);
+      const theirs = i % 4 === 0 ? other.append([text(topics.log, "k", `theirs ${i}`, 0)]) : undefined;
+      const [offset = -1] = (await mine) ?? [];
+      wanted.set(offset, `mine ${i}`);
+      for (const foreign of (await theirs) ?? []) wanted.set(foreign, `theirs ${i}`);
+    }
+    await fixture.until("all is folded", () => folded.length >= 50);
+    const inOrder = [...wanted].sort(([a], [b]) => a - b).map(([offset, text]) => ({ offset, text }));
+    assert.deepEqual(folded, inOrder);
+    const [last = -1] = await other.append([text(topics.log, "k", "after a pause", 0)]);
+    await fixture.until("a later one, too", () => folded.at(-1)?.offset === last);
+  });
+
   test("inputs come in order from all input topics, with their end and position", async (t) => {
     const topics = ownership(1);
     const [commands = "", results = ""] = topics.inputs;

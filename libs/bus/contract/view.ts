@@ -77,6 +77,19 @@ export function viewContract(harness: BusHarness): void {
     assert.deepEqual(new Set(second.seen.map(textOf)), new Set(range(50, (i) => String(50 + i))));
   });
 
+  test("a view that gathers gets all of it, if later", async (t) => {
+    const log = topic("log", 3);
+    const { bus, until } = await openFixture(t, harness, [log]);
+    const seen: string[] = [];
+    const options = { topics: [log.name], from: "low", gatherMs: 50 } as const;
+    const view = await bus.view(options, (record) => seen.push(textOf(record)));
+    for (const i of range(20, (n) => n)) await bus.append([text(log.name, `k${i}`, String(i))]);
+    await until("all is folded", () => seen.length === 20);
+    await bus.append([text(log.name, "k", "20")]);
+    assert.equal(await view.caughtUp(harness.patienceMs), true);
+    assert.deepEqual(new Set(seen), new Set(range(21, String)));
+  });
+
   test("what a fold throws ends the view", async (t) => {
     const log = topic("log", 1);
     const { bus } = await openFixture(t, harness, [log]);

@@ -22,6 +22,8 @@ export class Cursor {
   next: Offset;
   /** A fetch for it is under way. */
   flying = false;
+  /** Until then, by the clock, no fetch asks for it: see `receiveOwn`. */
+  restsUntil = 0;
   closed = false;
   readonly #options: CursorOptions;
   #until: CursorOptions["until"];
@@ -53,6 +55,23 @@ export class Cursor {
     this.#index = 0;
     this.next = Math.max(asked, Number(last.offset) + 1);
     this.#settle();
+  }
+
+  /**
+   * Handles records that this process appended itself, where they come next: an acknowledgement says where they are,
+   * so that they need not be fetched. False where something else stands before them, or may: then they come by fetch.
+   */
+  receiveOwn(records: readonly BusRecord[]): boolean {
+    const [first] = records;
+    const isNext = records.every(({ offset }, n) => offset === this.position + n);
+    if (this.closed || this.#until || first === undefined || !isNext) return false;
+    if (this.#index < this.#buffer.length || this.next !== first.offset) return false;
+    for (const record of records) {
+      if (this.closed) break;
+      this.jump(record.offset + 1);
+      this.#options.handle(record);
+    }
+    return true;
   }
 
   /** Goes on elsewhere: where it stood is not stored (any more). */

@@ -3,6 +3,12 @@ import type { Partition } from "../port.ts";
 import { byTopic, MAX_ANSWER_BYTES, type Place, type Read, reads } from "./fetch.ts";
 import { sendFetch } from "./kafkajs.ts";
 
+/** How long a fetch waits at the broker, in milliseconds, while there are fewer bytes than these to read. */
+export interface Patience {
+  maxWaitMs: number;
+  minBytes: number;
+}
+
 /** The broker forgot the session, or counts its fetches otherwise: it must begin anew. */
 const SESSION_LOST = new Set([70, 71]);
 
@@ -24,12 +30,12 @@ export class FetchSession {
   #epoch = 0;
   #known = new Map<string, Known>();
 
-  /** Reads from these places; with nothing to read it waits at the broker for `maxWaitMs`. Throws if one cannot be read. */
+  /** Reads from these places; with too little to read it waits at the broker. Throws if one cannot be read. */
   async fetch(
     cluster: Cluster,
     nodeId: string,
     places: readonly Place[],
-    maxWaitMs: number,
+    { maxWaitMs, minBytes }: Patience,
   ): Promise<Read[]> {
     const broker = await cluster.findBroker({ nodeId });
     for (;;) {
@@ -37,7 +43,7 @@ export class FetchSession {
       const { changed, forgotten } = this.#difference(places);
       const response = await sendFetch(broker, {
         maxWaitTime: maxWaitMs,
-        minBytes: 1,
+        minBytes,
         maxBytes: MAX_ANSWER_BYTES,
         isolationLevel: 0,
         sessionId: id,

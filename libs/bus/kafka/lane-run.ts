@@ -39,6 +39,7 @@ export class LaneRun implements Owner {
   readonly #giveUp: (why: string) => void;
   readonly #inputs = new Map<string, Input>();
   readonly #cursors: Cursor[] = [];
+  #log: Cursor | undefined;
   #taking = false;
   #appending = false;
   #lost: string | undefined;
@@ -96,7 +97,7 @@ export class LaneRun implements Owner {
   #fold({ low, end }: { low: Offset; end: Offset }): void {
     const from = this.#lane.foldFrom();
     const start = from === "low" ? low : Math.min(Math.max(from, low), end);
-    this.#read(this.#topics.log, start, {
+    this.#log = this.#read(this.#topics.log, start, {
       handle: (record) => this.#lane.fold(record),
       until: { offset: end, reached: () => this.#lane.caughtUp(this) },
     });
@@ -157,10 +158,35 @@ export class LaneRun implements Owner {
     if (this.#appending) throw new Error("an owner may have one append in flight: await the last one first");
     this.#appending = true;
     try {
-      return await this.#append(this.#topics.log, records);
+      const offsets = await this.#append(this.#topics.log, records);
+      this.#readBack(records, offsets);
+      return offsets;
+    } catch (error) {
+      // It may have been stored all the same.
+      if (this.#log) this.#member.reader.foreign(this.#log);
+      throw error;
     } finally {
       this.#appending = false;
     }
+  }
+
+  #readBack(records: LaneRecords, offsets: readonly Offset[]): void {
+    const log = this.#log;
+    if (!log || this.#lost !== undefined) return;
+    const time = this.#core.clock.now();
+    const own = records.map(({ key, value, headers }, n): BusRecord => {
+      const offset = offsets[n] ?? Number.NaN;
+      return {
+        topic: log.topic.spec.name,
+        partition: this.partition,
+        offset,
+        key,
+        value,
+        headers: headers ?? {},
+        time,
+      };
+    });
+    this.#member.guarded(() => this.#member.reader.own(log, own));
   }
 
   async appendSnapshots(records: LaneRecords): Promise<Offset[]> {

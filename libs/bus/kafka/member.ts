@@ -22,6 +22,13 @@ export interface Duties {
   abort(): void;
 }
 
+/** Who joins which group; `gatherMs` as in WorkOptions. */
+export interface MemberOptions {
+  group: string;
+  member: string;
+  gatherMs?: number | undefined;
+}
+
 /** Where a group reads a partition: its committed offset, or else the first stored; never outside of what is stored. */
 export interface Committed {
   offset: Offset;
@@ -45,7 +52,12 @@ export class Member implements Participant, GroupDuties {
   #failing = false;
   #ended = false;
 
-  constructor(core: Core, group: string, id: string, topics: readonly Topic[], duties: Duties) {
+  constructor(
+    core: Core,
+    { group, member: id, gatherMs }: MemberOptions,
+    topics: readonly Topic[],
+    duties: Duties,
+  ) {
     this.id = id;
     this.#core = core;
     this.#group = group;
@@ -70,7 +82,10 @@ export class Member implements Participant, GroupDuties {
       limits.commitEveryMs,
       progress,
     );
-    this.reader = new Reader(core.readers, `${group}:${id}`, (error) => this.fail(error));
+    this.reader = new Reader(core.readers, `${group}:${id}`, {
+      failed: (error) => this.fail(error),
+      gatherMs,
+    });
   }
 
   start(): Running {

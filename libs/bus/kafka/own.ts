@@ -40,7 +40,7 @@ class Own implements Duties {
     this.#core = core;
     this.#topics = topics;
     this.#gained = gained;
-    this.#member = new Member(core, options.group, options.member, topics.inputs, this);
+    this.#member = new Member(core, options, topics.inputs, this);
   }
 
   start(): Running {

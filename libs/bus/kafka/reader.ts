@@ -1,11 +1,11 @@
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Logger } from "@convergence/runtime/log.ts";
 import type { Cluster } from "kafkajs";
-import type { Offset, Partition } from "../port.ts";
+import type { BusRecord, Offset, Partition } from "../port.ts";
 import { connect } from "./client.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import { errorType, isPassing } from "./errors.ts";
-import { FetchSession } from "./fetch-session.ts";
+import { FetchSession, type Patience } from "./fetch-session.ts";
 import { Lease } from "./lease.ts";
 import type { Lookups } from "./lookups.ts";
 import { Outage } from "./reach.ts";
@@ -16,6 +16,10 @@ const TURN_RECORDS = 500;
 
 /** The longest wait at a broker for what the other line's fetch, under way already, could not take along. */
 const SECOND_WAIT_MS = 50;
+/** So long a partition is not fetched after its records came by acknowledgement. */
+const REST_MS = 500;
+/** A reader that gathers gets its records at once where so many bytes wait. */
+const GATHER_BYTES = 65_536;
 /** Not worth a fetch: the other line is about to be free. */
 const SOON_MS = 5;
 
@@ -27,6 +31,16 @@ export interface ReaderContext {
   lookups: Lookups;
   /** Opens connections for a reader of this name. */
   openCluster(name: string): Cluster;
+}
+
+/** What a reader does with what it reads. */
+export interface ReaderDuties {
+  /** Called once with what a handler threw or no later fetch will mend; the reader is closed then. */
+  failed(error: unknown): void;
+  /** Called after records were handed over. */
+  afterTurn?(): void;
+  /** Records may come so many milliseconds later, many together (default 0). */
+  gatherMs?: number | undefined;
 }
 
 /** A way to the brokers: one fetch at a time to each. */
@@ -48,8 +62,7 @@ interface Line {
 export class Reader {
   readonly name: string;
   readonly #context: ReaderContext;
-  readonly #onFailure: (error: unknown) => void;
-  readonly #afterTurn: (() => void) | undefined;
+  readonly #duties: ReaderDuties;
   readonly #lines: [Line, Line];
   readonly #cursors = new Set<Cursor>();
   readonly #outage: Outage;
@@ -59,17 +72,10 @@ export class Reader {
   #known: ReadonlySet<string> = new Set();
   #closed = false;
 
-  /** `onFailure` is called once with what a handler threw or no later fetch will mend; the reader is closed then. */
-  constructor(
-    context: ReaderContext,
-    name: string,
-    onFailure: (error: unknown) => void,
-    afterTurn?: () => void,
-  ) {
+  constructor(context: ReaderContext, name: string, duties: ReaderDuties) {
     this.name = name;
     this.#context = context;
-    this.#onFailure = onFailure;
-    this.#afterTurn = afterTurn;
+    this.#duties = duties;
     const line = (): Line => ({
       lease: new Lease(context.openCluster(name)),
       flying: new Map(),
@@ -105,6 +111,22 @@ export class Reader {
     setImmediate(() => this.#turn());
   }
 
+  /**
+   * Records that this process appended itself were acknowledged: hands them over without a fetch, where nothing of
+   * another's stands between. While it goes on like this the partition is hardly fetched; `foreign` ends that.
+   */
+  own(cursor: Cursor, records: readonly BusRecord[]): void {
+    if (this.#closed) return;
+    if (cursor.receiveOwn(records)) cursor.restsUntil = this.#context.clock.now() + REST_MS;
+    else this.foreign(cursor);
+  }
+
+  /** What stands in the partition is not known: it is to be fetched at once. */
+  foreign(cursor: Cursor): void {
+    cursor.restsUntil = 0;
+    this.notify(cursor);
+  }
+
   /** Calls nothing any more. Fetches under way end by themselves. */
   close(): void {
     if (this.#closed) return;
@@ -119,7 +141,7 @@ export class Reader {
     if (this.#closed) return;
     try {
       this.#drainReady();
-      this.#afterTurn?.();
+      this.#duties.afterTurn?.();
     } catch (error) {
       this.#fail(error);
       return;
@@ -149,20 +171,24 @@ export class Reader {
   /** Sends a fetch to each broker that leads a partition which nobody waits for, if a line to it is free. */
   #fetch(): void {
     if (this.#closed || this.#refreshing) return;
-    const hungry = [...this.#cursors].filter((cursor) => cursor.hungry);
+    const now = this.#context.clock.now();
+    const hungry = [...this.#cursors].filter((cursor) => cursor.hungry && cursor.restsUntil <= now);
     if (hungry.length === 0) return;
     const byLeader = this.#byLeader(hungry);
     if (!byLeader) {
       void this.#refresh();
       return;
     }
-    const now = this.#context.clock.now();
+    const { gatherMs = 0 } = this.#duties;
+    const gather = { maxWaitMs: gatherMs, minBytes: GATHER_BYTES };
+    const patience = gatherMs > 0 ? gather : { maxWaitMs: this.#context.maxWaitMs, minBytes: 1 };
     for (const [leader, cursors] of byLeader) {
       const [first, second] = this.#lines;
       const free = first.flying.get(leader);
-      if (free === undefined) void this.#fetchFrom(first, leader, cursors, this.#context.maxWaitMs);
-      else if (!second.flying.has(leader) && free - now > SOON_MS) {
-        void this.#fetchFrom(second, leader, cursors, Math.min(SECOND_WAIT_MS, free - now - SOON_MS));
+      if (free === undefined) void this.#fetchFrom(first, leader, cursors, patience);
+      else if (gatherMs === 0 && !second.flying.has(leader) && free - now > SOON_MS) {
+        const maxWaitMs = Math.min(SECOND_WAIT_MS, free - now - SOON_MS);
+        void this.#fetchFrom(second, leader, cursors, { maxWaitMs, minBytes: 1 });
       }
     }
   }
@@ -184,8 +210,8 @@ export class Reader {
     return found;
   }
 
-  async #fetchFrom(line: Line, leader: string, cursors: Cursor[], maxWaitMs: number): Promise<void> {
-    line.flying.set(leader, this.#context.clock.now() + maxWaitMs);
+  async #fetchFrom(line: Line, leader: string, cursors: Cursor[], patience: Patience): Promise<void> {
+    line.flying.set(leader, this.#context.clock.now() + patience.maxWaitMs);
     for (const cursor of cursors) cursor.flying = true;
     let failure: unknown;
     try {
@@ -198,7 +224,7 @@ export class Reader {
       line.sessions.set(leader, session);
       const reads = await line.lease.use(async (cluster) => {
         await connect(cluster, this.#known);
-        return session.fetch(cluster, leader, places, maxWaitMs);
+        return session.fetch(cluster, leader, places, patience);
       });
       const byPlace = new Map(
         cursors.map((cursor) => [placeOf(cursor.topic.stored, cursor.partition), cursor]),
@@ -277,7 +303,7 @@ export class Reader {
   #fail(error: unknown): void {
     if (this.#closed) return;
     this.close();
-    this.#onFailure(error);
+    this.#duties.failed(error);
   }
 }
 

@@ -41,13 +41,14 @@ class KafkaView implements View, Participant {
     this.#topics = topics;
     const { promise, reject } = Promise.withResolvers<never>();
     this.failed = promise;
-    const fail = (error: unknown) => {
-      this.#end();
-      reject(error);
-    };
-    this.#reader = new Reader(core.readers, `view:${options.member ?? options.topics.join()}`, fail, () =>
-      this.#waiters.answer(),
-    );
+    this.#reader = new Reader(core.readers, `view:${options.member ?? options.topics.join()}`, {
+      failed: (error) => {
+        this.#end();
+        reject(error);
+      },
+      afterTurn: () => this.#waiters.answer(),
+      gatherMs: options.gatherMs,
+    });
     for (const topic of topics) {
       const { name } = topic.spec;
       const cursors = [...(ends.get(name) ?? [])].map(([partition, bounds]) =>

@@ -39,7 +39,7 @@ class Work implements Duties {
     this.#topic = topic;
     this.#take = take;
     this.#maxInFlight = options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
-    this.#member = new Member(core, options.group, options.member, [topic], this);
+    this.#member = new Member(core, options, [topic], this);
   }
 
   start(): Running {

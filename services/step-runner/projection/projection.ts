@@ -13,6 +13,8 @@ import { TableQueue } from "./table-queue.ts";
 const GAUGE_MS = 5_000;
 /** How many tables are written at a time: more would only wait at the warehouse, beyond the time of a request. */
 const TABLES_AT_A_TIME = 50;
+/** How much later events may be read, in milliseconds: rows gather for longer before they are written anyway. */
+const GATHER_MS = 200;
 /** How many events may wait to be written before reading pauses. */
 const MAX_WAITING = 50_000;
 
@@ -60,6 +62,7 @@ export class Projection {
         topic: "run.events",
         member: instance,
         maxInFlight: MAX_WAITING,
+        gatherMs: GATHER_MS,
         assigned: (partitions) => this.#assigned(partitions),
       },
       (record, done) => this.#take(record, done),
