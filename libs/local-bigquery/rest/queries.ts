@@ -170,11 +170,12 @@ async function rowsOf(
   return pageJson(schemaJson(kept.fields), shown, page.start, kept.rows.length);
 }
 
+/** Without rows there is no `rows`: the Python client takes an empty list, asked with maxResults=0, for all of them. */
 function pageJson(schema: JsonObject, rows: JsonObject[], start: number, total: number): JsonObject {
   const next = start + rows.length;
   return {
     schema,
-    rows,
+    ...(rows.length > 0 ? { rows } : {}),
     totalRows: String(total),
     pageToken: next < total && rows.length > 0 ? makeToken(next) : undefined,
   };
