@@ -74,6 +74,32 @@ const SCRIPTS: [what: string, script: string, rows: unknown[]][] = [
      SELECT label(n, 'k') AS l FROM UNNEST([1, 2]) AS n ORDER BY n`,
     [{ l: "k=2" }, { l: "k=4" }],
   ],
+  [
+    "LOOP, LEAVE and ITERATE; REPEAT",
+    `DECLARE i, sum INT64 DEFAULT 0;
+     LOOP SET i = i + 1; IF i = 2 THEN ITERATE; END IF; IF i > 4 THEN LEAVE; END IF; SET sum = sum + i; END LOOP;
+     REPEAT SET i = i - 1; UNTIL i <= 2 END REPEAT;
+     SELECT sum, i`,
+    [{ sum: 8, i: 2 }],
+  ],
+  [
+    "CASE as a statement, with and without a value",
+    `DECLARE k STRING DEFAULT 'b'; DECLARE a, c STRING;
+     CASE k WHEN 'a' THEN SET a = 'first'; WHEN CONCAT('', 'b') THEN SET a = 'second'; END CASE;
+     CASE WHEN k = 'x' THEN SET c = 'no'; ELSE SET c = CASE k WHEN 'b' THEN 'other' END; END CASE;
+     SELECT a, c`,
+    [{ a: "second", c: "other" }],
+  ],
+  [
+    "EXECUTE IMMEDIATE with USING and INTO",
+    `DECLARE n INT64; DECLARE s STRING;
+     EXECUTE IMMEDIATE 'SELECT @a + @b, @s' INTO n, s USING 2 AS a, 3 AS b, 'w' AS s;
+     EXECUTE IMMEDIATE 'SELECT ? || ?' INTO s USING s, 'x';
+     EXECUTE IMMEDIATE CONCAT('SELECT x FROM UNNEST([1]) AS x WHERE x > ', '5') INTO n;
+     SELECT n, s`,
+    [{ n: null, s: "wx" }],
+  ],
+  ["RETURN ends a script", "SELECT 1 AS one; RETURN; SELECT 2 AS two", [{ one: 1 }]],
   ["an empty block", "BEGIN END; SELECT '' AS s", [{ s: "" }]],
 ];
 
@@ -143,7 +169,7 @@ test("faults of a script are named", async (t) => {
     "invalidQuery",
     /^own words$/,
   );
-  await refuses(kit, "DECLARE x INT64; LOOP SET x = 1; END LOOP; SELECT 1", 501, "notImplemented", /LOOP/);
+  await refuses(kit, "DECLARE x INT64; a: LOOP BREAK; END LOOP; SELECT 1", 501, "notImplemented", /labels/);
   await refuses(
     kit,
     "BEGIN SELECT SOUNDEX('x'); EXCEPTION WHEN ERROR THEN SELECT 1; END; SELECT 2",

@@ -1,8 +1,10 @@
 import { invalid, notFound, notImplemented } from "../errors.ts";
 import { isObject, type JsonObject, objectOr } from "../json.ts";
-import type { TableView } from "../sql/analysis.ts";
+import type { TableLookup, TableView } from "../sql/analysis.ts";
+import type { Routine, RoutineLookup } from "../sql/routines.ts";
 import { informationSchema } from "./information-schema.ts";
 import { checkDatasetId, duckTable, legacyName, resolvePath, type TableName } from "./names.ts";
+import { type RoutineName, routineText, type StoredRoutine } from "./routines.ts";
 import { type Field, typeOfField } from "./schema.ts";
 import { wildcardTable } from "./wildcard.ts";
 
@@ -26,6 +28,12 @@ export interface Table {
   modified: number;
 }
 
+/** How a statement finds what it names. */
+export interface Names {
+  findTable: TableLookup;
+  findRoutine: RoutineLookup;
+}
+
 const datasetKey = (project: string, dataset: string): string => JSON.stringify([project, dataset]);
 const tableKey = (name: TableName): string => JSON.stringify([name.project, name.dataset, name.table]);
 
@@ -36,6 +44,7 @@ const tableKey = (name: TableName): string => JSON.stringify([name.project, name
 export class Catalog {
   readonly datasets = new Map<string, Dataset>();
   readonly tables = new Map<string, Table>();
+  readonly routines = new Map<string, StoredRoutine>();
   /** Changes with every change of the catalog: a plan made under another number may be stale. */
   version = 0;
 
@@ -84,6 +93,41 @@ export class Catalog {
     this.tables.delete(tableKey(name));
   }
 
+  findStoredRoutine(name: RoutineName): StoredRoutine | undefined {
+    return this.routines.get(routineText(name));
+  }
+
+  routinesOf(project: string, dataset: string): StoredRoutine[] {
+    return [...this.routines.values()].filter(
+      ({ name }) => name.project === project && name.dataset === dataset,
+    );
+  }
+
+  putRoutine(routine: StoredRoutine): void {
+    this.version++;
+    this.routines.set(routineText(routine.name), routine);
+  }
+
+  removeRoutine(name: RoutineName): void {
+    this.version++;
+    this.routines.delete(routineText(name));
+  }
+
+  /** How statements of a project find what they name. */
+  names(project: string, defaultDataset: string | undefined): Names {
+    return {
+      findTable: (parts) => this.lookup(parts, project, defaultDataset),
+      findRoutine: (parts) => this.#routine(parts, project, defaultDataset),
+    };
+  }
+
+  /** The routine of a path in a query, or undefined. Its own names are its project's. */
+  #routine(parts: string[], project: string, defaultDataset: string | undefined): Routine | undefined {
+    const { table, ...place } = resolvePath(parts, project, defaultDataset);
+    const found = this.findStoredRoutine({ ...place, routine: table });
+    return found && { ...found.definition, names: this.names(place.project, undefined) };
+  }
+
   /** Finds the table of a path in a query; messages as a query's errors have them. */
   lookup(parts: string[], project: string, defaultDataset: string | undefined): TableView {
     const pieces = parts.flatMap((part) => part.split("."));
@@ -104,8 +148,7 @@ export class Catalog {
   #seen(table: Table): TableView {
     const sql = viewQuery(table);
     if (sql === undefined) return viewOf(table);
-    const findTable = (parts: string[]): TableView => this.lookup(parts, table.name.project, undefined);
-    return { ...viewOf(table), view: { sql, findTable } };
+    return { ...viewOf(table), view: { sql, ...this.names(table.name.project, undefined) } };
   }
 
   /** [project.]dataset.INFORMATION_SCHEMA.X, or [project.][region-x.]INFORMATION_SCHEMA.SCHEMATA. */

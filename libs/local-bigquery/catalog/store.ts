@@ -3,6 +3,7 @@ import type { DuckDBInstance } from "@duckdb/node-api";
 import { objectOr, parseJson } from "../json.ts";
 import { Catalog } from "./catalog.ts";
 import { openDatabase } from "./open.ts";
+import { readDefinition } from "./routines.ts";
 import { readFields } from "./schema.ts";
 import { Session } from "./session.ts";
 import { type StoredJob, Transaction } from "./transaction.ts";
@@ -49,6 +50,7 @@ export class Store {
     if (!writer || !clerk) throw new Error("no connection");
     const store = new Store(instance, writer, clerk, idle, clock);
     await store.#load();
+    await store.#loadRoutines();
     return store;
   }
 
@@ -76,6 +78,18 @@ export class Store {
         fields: readFields(parseJson(String(fields))),
         metadata: objectOr(parseJson(String(metadata))),
       });
+    }
+  }
+
+  async #loadRoutines(): Promise<void> {
+    const rows = await this.#writer.rows(
+      "SELECT project, dataset, routine, created, modified, sql FROM bq.routines",
+    );
+    for (const [project, dataset, routine, created, modified, sql] of rows) {
+      const name = { project: String(project), dataset: String(dataset), routine: String(routine) };
+      const times = { created: Number(created), modified: Number(modified) };
+      const definition = readDefinition(String(sql));
+      this.catalog.putRoutine({ name, sql: String(sql), definition, ...times });
     }
   }
 

@@ -1,4 +1,5 @@
 import { Catalog, type Dataset, type Table } from "./catalog.ts";
+import type { StoredRoutine } from "./routines.ts";
 import type { Session } from "./session.ts";
 
 /** A job's record as a row. `open`: not done yet. */
@@ -28,6 +29,14 @@ export class Transaction {
   /** The catalog with this transaction's own changes. */
   get catalog(): Catalog {
     return this.#own ?? this.#committed;
+  }
+
+  /** Begins anew, as if nothing had been done. */
+  async restart(): Promise<void> {
+    await this.session.run("ROLLBACK");
+    await this.session.run("BEGIN TRANSACTION");
+    this.#own = undefined;
+    this.changes.length = 0;
   }
 
   /** Has something done once the transaction is committed. */
@@ -89,6 +98,24 @@ export class Transaction {
     ]);
   }
 
+  async putRoutine(routine: StoredRoutine): Promise<void> {
+    await this.#forgetRoutine(routine);
+    const { name, sql, created, modified } = routine;
+    const values = [name.project, name.dataset, name.routine, BigInt(created), BigInt(modified), sql];
+    await this.session.run("INSERT INTO bq.routines VALUES ($1, $2, $3, $4, $5, $6)", values);
+    this.#apply((c) => c.putRoutine(routine));
+  }
+
+  async removeRoutine(routine: StoredRoutine): Promise<void> {
+    await this.#forgetRoutine(routine);
+    this.#apply((c) => c.removeRoutine(routine.name));
+  }
+
+  async #forgetRoutine({ name }: StoredRoutine): Promise<void> {
+    const sql = "DELETE FROM bq.routines WHERE project = $1 AND dataset = $2 AND routine = $3";
+    await this.session.run(sql, [name.project, name.dataset, name.routine]);
+  }
+
   /** Stores the record of a job that has none. Rejects where the id is taken. */
   async insertJob({ id, created, open, record }: StoredJob): Promise<void> {
     await this.session.run("INSERT INTO bq.jobs VALUES ($1, $2, $3, $4)", [
@@ -121,6 +148,7 @@ function copyOf(catalog: Catalog): Catalog {
   const copy = new Catalog();
   for (const [key, dataset] of catalog.datasets) copy.datasets.set(key, dataset);
   for (const [key, table] of catalog.tables) copy.tables.set(key, table);
+  for (const [key, routine] of catalog.routines) copy.routines.set(key, routine);
   copy.version = catalog.version;
   return copy;
 }

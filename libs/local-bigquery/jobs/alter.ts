@@ -4,8 +4,9 @@ import { typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { duplicate, invalidQuery, notFound } from "../errors.ts";
 import { isObject, type JsonObject } from "../json.ts";
-import type { Alteration, AlterTable, Option } from "../sql/ddl.ts";
+import type { Alteration, AlterTable } from "../sql/ddl.ts";
 import { ident } from "../sql/expr.ts";
+import type { Option } from "../sql/options.ts";
 import { duckType } from "../sql/types.ts";
 import { columnField, optionMetadata } from "./definitions.ts";
 

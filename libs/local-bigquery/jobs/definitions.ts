@@ -1,13 +1,16 @@
 import { checkWritable, kindOf, type Table, viewOf, viewQuery } from "../catalog/catalog.ts";
 import { checkDatasetId, legacyName, resolvePath, type TableName } from "../catalog/names.ts";
+import type { RoutineName } from "../catalog/routines.ts";
 import { type Field, fieldOfType, typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, duplicate, invalidQuery, notFound, notImplemented } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
-import type { ColumnDef, CreateTable, Ddl, Option } from "../sql/ddl.ts";
+import type { ColumnDef, CreateTable, Ddl } from "../sql/ddl.ts";
+import type { Option } from "../sql/options.ts";
 import { sameType } from "../sql/types.ts";
 import { runAlter } from "./alter.ts";
 import { fieldsOf, fill, stage, unstage, type Written } from "./destination.ts";
+import { runCreateRoutine, runDropRoutine } from "./routine-definitions.ts";
 import { createDataset, createTable, dropDataset, dropTable } from "./tables.ts";
 import { runCopyTable, runCreateView, runDropView } from "./view-definitions.ts";
 
@@ -16,6 +19,8 @@ export interface Defined {
   statementType: string;
   operation: "CREATE" | "SKIP" | "REPLACE" | "DROP" | "TRUNCATE" | "ALTER";
   target: TableName | undefined;
+  /** Of a routine's statement. */
+  routine?: RoutineName;
   rows: number;
   /** Rows that TRUNCATE deleted. */
   deleted?: number;
@@ -54,6 +59,10 @@ export async function runDdl(
     }
     case "truncate":
       return runTruncate(scope, tableName(scope, ddl.path));
+    case "create_routine":
+      return runCreateRoutine(scope, ddl);
+    case "drop_routine":
+      return runDropRoutine(scope, ddl);
     case "create_schema":
       return runCreateSchema(scope, ddl);
     default:
@@ -136,10 +145,14 @@ export function optionMetadata(options: Map<string, Option>): JsonObject {
     if (name === "description" && typeof value === "string") metadata.description = value;
     else if (name === "friendly_name" && typeof value === "string") metadata.friendlyName = value;
     else if (name === "location" && typeof value === "string") metadata.location = value;
-    else if (name === "labels" && Array.isArray(value)) metadata.labels = Object.fromEntries(value);
+    else if (name === "labels" && isPairs(value)) metadata.labels = Object.fromEntries(value);
     else throw notImplemented(`option ${name}`);
   }
   return metadata;
+}
+
+function isPairs(value: Option): value is [string, string][] {
+  return Array.isArray(value) && value.every((pair) => Array.isArray(pair));
 }
 
 async function runDropTable(scope: DefinitionScope, name: TableName, ifExists: boolean): Promise<Defined> {

@@ -6,7 +6,6 @@ import type { Store } from "../catalog/store.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, invalidQuery } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
-import type { TableView } from "../sql/analysis.ts";
 import { lowerStatement, type SelectStatement, type Statement } from "../sql/statement.ts";
 import { type Type, typeName } from "../sql/types.ts";
 import type { QueryConfiguration } from "./configuration.ts";
@@ -14,6 +13,7 @@ import { columnField, type Defined, runDdl } from "./definitions.ts";
 import { fieldsOf, writeDestination } from "./destination.ts";
 import { runDml } from "./dml.ts";
 import type { Outcome } from "./jobs.ts";
+import { routineReference } from "./routine-definitions.ts";
 import { encodeChunk, type Row } from "./rows.ts";
 import { runLowered, type Values } from "./running.ts";
 import type { Sizes } from "./sizes.ts";
@@ -42,8 +42,7 @@ export class Lowering {
   /** Lowers without keeping it: against a catalog that may never be committed. */
   lowerAfresh(catalog: Catalog, project: string, query: QueryConfiguration, index: number): Statement {
     const params = new Map<string, Type>([...query.parameters].map(([name, p]) => [name, p.type]));
-    const findTable = (parts: string[]): TableView => catalog.lookup(parts, project, query.defaultDataset);
-    return lowerStatement(query.sql, { findTable, params }, index);
+    return lowerStatement(query.sql, { ...catalog.names(project, query.defaultDataset), params }, index);
   }
 }
 
@@ -233,6 +232,7 @@ function ddlOutcome(statement: Statement, done: Defined, bytes: number): Outcome
   const fields = resultFields(statement.plan);
   if (fields) more.schema = schemaJson(fields);
   if (done.target) more.ddlTargetTable = reference(done.target);
+  if (done.routine) more.ddlTargetRoutine = routineReference(done.routine);
   if (done.deleted !== undefined) {
     more.numDmlAffectedRows = String(done.deleted);
     more.dmlStats = { deletedRowCount: String(done.deleted) };

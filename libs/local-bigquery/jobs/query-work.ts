@@ -8,6 +8,7 @@ import type { QueryConfiguration } from "./configuration.ts";
 import type { Outcome, Running, Work } from "./jobs.ts";
 import { Lowering, onlyReads, runEffect, runSelect, valuesOf } from "./query-job.ts";
 import { Script } from "./script.ts";
+import { ScriptHost } from "./script-host.ts";
 import { Sizes } from "./sizes.ts";
 
 /** What runs query jobs: the database, statements lowered before, sizes of tables. */
@@ -83,38 +84,13 @@ export class QueryEngine {
   async #procedure(query: QueryConfiguration, running: Running, steps: Step[]): Promise<Outcome> {
     if (query.destination)
       throw invalidQuery("configuration.query.destinationTable cannot be set for scripts");
-    const { store, sizes } = this;
-    const { project, location, created } = running.job;
-    const script = new Script({
-      text: query.sql,
-      parameters: query.parameters,
-      now: created,
-      findTable: (parts) => store.catalog.lookup(parts, project, query.defaultDataset),
-      read: (work) =>
-        store
-          .read(work, (interrupt) => running.interruptible(interrupt))
-          .finally(() => running.interruptible(undefined)),
-      run: (statement, parameters) =>
-        store.write(async (transaction) => {
-          running.interruptible(() => store.interruptWriter());
-          const effect = {
-            transaction,
-            store,
-            sizes,
-            project,
-            location,
-            query: { ...query, parameters },
-            now: created,
-          };
-          const outcome = await runEffect(effect, statement);
-          if (statement.plan.kind !== "select") await running.recordRunning(transaction);
-          return outcome;
-        }),
-    });
+    const { store } = this;
+    const host = new ScriptHost(this, query, running);
+    const script = new Script(host);
     try {
       await script.run(steps);
     } finally {
-      running.interruptible(undefined);
+      await host.close();
     }
     const outcome = scriptOutcome(script.outcomes);
     await store.write((transaction) => running.record(transaction, outcome.statistics));

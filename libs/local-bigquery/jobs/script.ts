@@ -1,39 +1,20 @@
-import { BLOB, DuckDBBlobValue, VARCHAR } from "@duckdb/node-api";
-import type { Session } from "../catalog/session.ts";
-import { BigQueryError, duplicate, invalidQuery, notImplemented } from "../errors.ts";
-import { type TableView, variableKey } from "../sql/analysis.ts";
-import { mapValue } from "../sql/coerce.ts";
-import { pack } from "../sql/expr.ts";
+import { BigQueryError, duplicate, invalidQuery, notFound, notImplemented } from "../errors.ts";
+import { coerce, coercible } from "../sql/coerce.ts";
+import { type Expr, pack } from "../sql/expr.ts";
 import { isBuiltIn } from "../sql/functions/index.ts";
 import type { Token } from "../sql/lex.ts";
 import type { Parameter } from "../sql/params.ts";
-import type { Step } from "../sql/script.ts";
+import type { Routine } from "../sql/routines.ts";
+import { readProcedure, type Step } from "../sql/script.ts";
 import { statementsOf } from "../sql/source.ts";
-import type { SqlFunction } from "../sql/sql-functions.ts";
-import {
-  type LoweredExpression,
-  lowerExpression,
-  lowerTokens,
-  type Statement,
-  type Surroundings,
-} from "../sql/statement.ts";
-import { BOOL, STRING, structOf, type Type } from "../sql/types.ts";
+import { lowerExpression, lowerTokens } from "../sql/statement.ts";
+import { STRING, structOf, type Type, typeName } from "../sql/types.ts";
 import type { Outcome } from "./jobs.ts";
-import { runLowered } from "./running.ts";
+import { Frame } from "./script-frame.ts";
+import type { ScriptHost } from "./script-host.ts";
+import { asText, held, itemsOf, listSql, textOf } from "./script-values.ts";
 
-/** What a script is run against. */
-export interface ScriptHost {
-  text: string;
-  /** The request's own parameters. */
-  parameters: ReadonlyMap<string, Parameter>;
-  now: number;
-  findTable: (parts: string[]) => TableView;
-  /** Runs one statement as a transaction of its own. Throws if the job has to stop. */
-  run(statement: Statement, parameters: Map<string, Parameter>): Promise<Outcome>;
-  read<T>(work: (session: Session) => Promise<T>): Promise<T>;
-}
-
-type Signal = "break" | "continue" | undefined;
+type Signal = "break" | "continue" | "return" | undefined;
 
 /** Errors that BEGIN ... EXCEPTION catches: the script's own, not this endpoint's. */
 function isCaught(error: unknown): boolean {
@@ -46,18 +27,21 @@ function isCaught(error: unknown): boolean {
 /** Runs a procedural script, step by step. Each statement keeps its effect, whatever comes after it. */
 export class Script {
   readonly #host: ScriptHost;
-  /** Variables by lower-case name, innermost block last. */
-  #blocks: Map<string, Parameter>[] = [new Map()];
-  readonly #functions = new Map<string, SqlFunction>();
+  readonly #frame: Frame;
+  /** Calls of procedures within one another. */
+  #depth = 0;
   /** What each statement gave, in order. */
   readonly outcomes: Outcome[] = [];
 
   constructor(host: ScriptHost) {
     this.#host = host;
+    this.#frame = new Frame(host);
   }
 
   async run(steps: Step[]): Promise<void> {
-    if ((await this.#steps(steps)) !== undefined) throw invalidQuery("BREAK or CONTINUE outside of a loop");
+    const signal = await this.#steps(steps);
+    if (signal === "break" || signal === "continue")
+      throw invalidQuery("BREAK or CONTINUE outside of a loop");
   }
 
   async #steps(steps: Step[]): Promise<Signal> {
@@ -72,6 +56,7 @@ export class Script {
     switch (step.kind) {
       case "break":
       case "continue":
+      case "return":
         return step.kind;
       case "declare":
         return this.#declare(step.names, step.type, step.value);
@@ -83,178 +68,212 @@ export class Script {
         return this.#block(step.body, step.handler);
       case "while":
         return this.#while(step.condition, step.body);
+      case "repeat":
+        return this.#repeat(step.body, step.until);
       case "for":
         return this.#for(step);
       case "execute":
-        return this.#execute(step.sql, step.into);
+        return this.#execute(step);
+      case "call":
+        return this.#call(step.path, step.args);
+      case "transaction":
+        return this.#transaction(step.action);
       case "function":
         return this.#define(step.made, step.orReplace);
       case "raise":
-        throw invalidQuery(textOf(await this.#value(step.message, STRING)) ?? "");
+        throw invalidQuery(textOf(await this.#frame.value(step.message, STRING)) ?? "");
       default:
-        await this.#statement(this.#host.text, step.tokens);
+        await this.#statement(this.#frame.text, step.tokens, this.#frame.parameters());
         return undefined;
     }
   }
 
-  #parameters(): Map<string, Parameter> {
-    const all = new Map(this.#host.parameters);
-    for (const block of this.#blocks) for (const [name, value] of block) all.set(variableKey(name), value);
-    return all;
+  async #statement(text: string, tokens: Token[], parameters: Map<string, Parameter>): Promise<void> {
+    const statement = lowerTokens(text, tokens, this.#frame.surroundings(parameters));
+    this.outcomes.push(await this.#host.run(statement, parameters));
   }
 
-  #surroundings(): Surroundings {
-    const params = new Map([...this.#parameters()].map(([name, p]): [string, Type] => [name, p.type]));
-    return { findTable: this.#host.findTable, params, functions: this.#functions };
-  }
-
-  async #statement(text: string, tokens: Token[]): Promise<Outcome> {
-    const statement = lowerTokens(text, tokens, this.#surroundings());
-    const outcome = await this.#host.run(statement, this.#parameters());
-    this.outcomes.push(outcome);
-    return outcome;
-  }
-
-  /** The value of an expression, as a parameter holds it. */
-  async #value(tokens: Token[], to: Type | undefined): Promise<Parameter> {
-    const lowered = lowerExpression(this.#host.text, tokens, this.#surroundings(), to);
-    const [row] = await this.#rows(lowered, `SELECT ${asText(lowered.sql, lowered.type)}`);
-    return held(lowered.type, row);
-  }
-
-  #rows({ binds }: LoweredExpression | Statement, sql: string): Promise<unknown[]> {
-    const values = { binds, parameters: this.#parameters(), now: this.#host.now };
-    return this.#host.read(async (session) => {
-      const result = await runLowered(session, sql, values);
-      return (await result.getRows()).map((row) => row[0]);
-    });
+  async #transaction(action: "begin" | "commit" | "rollback"): Promise<undefined> {
+    await this.#host[action]();
   }
 
   async #declare(names: string[], type: Type | undefined, value: Token[] | undefined): Promise<undefined> {
-    const block = this.#blocks.at(-1);
     for (const name of names) {
-      const key = name.toLowerCase();
-      if (this.#blocks.some((b) => b.has(key))) throw invalidQuery(`Variable '${name}' redeclaration`);
-      const made = value ? await this.#value(value, type) : type && held(type, null);
-      if (made) block?.set(key, made);
+      const made = value ? await this.#frame.value(value, type) : type && held(type, null);
+      this.#frame.variables.declare(name, made);
     }
   }
 
-  #define(made: SqlFunction, orReplace: boolean): undefined {
+  #define(made: Routine, orReplace: boolean): undefined {
     const key = made.name.toUpperCase();
     if (isBuiltIn(key)) throw notImplemented(`a temporary function of a built-in's name (${made.name})`);
-    if (this.#functions.has(key) && !orReplace) throw duplicate(`Function ${made.name}`);
-    this.#functions.set(key, made);
+    if (this.#frame.functions.has(key) && !orReplace) throw duplicate(`Function ${made.name}`);
+    this.#frame.functions.set(key, made);
     return undefined;
-  }
-
-  #blockOf(name: string): Map<string, Parameter> {
-    const block = this.#blocks.findLast((b) => b.has(name.toLowerCase()));
-    if (!block) throw invalidQuery(`Undeclared variable: ${name}`);
-    return block;
   }
 
   async #set(names: string[], value: Token[]): Promise<undefined> {
     const [name, ...more] = names;
     if (name === undefined || more.length > 0) return this.#setAll(names, value);
-    const block = this.#blockOf(name);
-    block.set(name.toLowerCase(), await this.#value(value, block.get(name.toLowerCase())?.type));
+    this.#frame.variables.set(name, await this.#frame.value(value, this.#frame.variables.get(name)?.type));
   }
 
   /** SET (a, b) = a STRUCT: field by field. */
   async #setAll(names: string[], value: Token[]): Promise<undefined> {
-    const types = names.map((name) => this.#blockOf(name).get(name.toLowerCase())?.type ?? STRING);
+    const types = names.map((name) => this.#frame.variables.get(name)?.type ?? STRING);
     const row = structOf(types.map((type) => ({ name: null, type })));
-    const lowered = lowerExpression(this.#host.text, value, this.#surroundings(), row);
+    const lowered = lowerExpression(this.#frame.text, value, this.#frame.surroundings(), row);
     const texts = types.map((type, i) => asText(`struct_extract(v, '_${i}')`, type));
-    const sql = `SELECT [${texts.map((text) => `CAST(${text} AS VARCHAR)`).join(", ")}] FROM (SELECT ${lowered.sql} AS v)`;
+    const sql = `SELECT ${listSql(texts)} FROM (SELECT ${lowered.sql} AS v)`;
     if (types.some((type) => type.kind === "BYTES"))
       throw notImplemented("SET of several variables with BYTES");
-    const [list] = await this.#rows(lowered, sql);
-    const items =
-      typeof list === "object" && list !== null && "items" in list && Array.isArray(list.items)
-        ? list.items
-        : [];
-    for (const [i, name] of names.entries())
-      this.#blockOf(name).set(name.toLowerCase(), held(types[i] ?? STRING, items[i]));
-  }
-
-  async #isTrue(condition: Token[]): Promise<boolean> {
-    return textOf(await this.#value(condition, BOOL)) === "true";
+    this.#frame.assign(names, types, itemsOf((await this.#frame.rows(lowered, sql))[0]));
   }
 
   async #if({ branches, otherwise }: Extract<Step, { kind: "if" }>): Promise<Signal> {
-    for (const { condition, body } of branches) if (await this.#isTrue(condition)) return this.#steps(body);
+    for (const { condition, body } of branches)
+      if (await this.#frame.isTrue(condition)) return this.#steps(body);
     return this.#steps(otherwise);
   }
 
   async #block(body: Step[], handler: Step[] | undefined): Promise<Signal> {
-    const depth = this.#blocks.length;
-    this.#blocks.push(new Map());
+    const close = this.#frame.variables.open();
     try {
       return await this.#steps(body);
     } catch (error) {
       if (!handler || !isCaught(error)) throw error;
-      this.#blocks = this.#blocks.slice(0, depth);
+      close();
       return await this.#steps(handler);
     } finally {
-      this.#blocks = this.#blocks.slice(0, depth);
+      close();
     }
   }
 
-  async #while(condition: Token[], body: Step[]): Promise<undefined> {
-    while (await this.#isTrue(condition)) if ((await this.#steps(body)) === "break") return;
+  async #while(condition: Token[] | undefined, body: Step[]): Promise<Signal> {
+    while (!condition || (await this.#frame.isTrue(condition))) {
+      const signal = await this.#steps(body);
+      if (signal === "return") return signal;
+      if (signal === "break") break;
+    }
+    return undefined;
   }
 
-  async #for({ variable, query, body }: Extract<Step, { kind: "for" }>): Promise<undefined> {
-    const statement = lowerTokens(this.#host.text, query, this.#surroundings());
+  async #repeat(body: Step[], until: Token[]): Promise<Signal> {
+    do {
+      const signal = await this.#steps(body);
+      if (signal === "return") return signal;
+      if (signal === "break") break;
+    } while (!(await this.#frame.isTrue(until)));
+    return undefined;
+  }
+
+  async #for({ variable, query, body }: Extract<Step, { kind: "for" }>): Promise<Signal> {
+    const statement = lowerTokens(this.#frame.text, query, this.#frame.surroundings());
     if (statement.plan.kind !== "select") throw invalidQuery("FOR ... IN needs a query");
     const { query: lowered, names } = statement.plan;
     const { columns } = lowered;
     const type = structOf(columns.map((c, i) => ({ name: names[i] ?? null, type: c.type })));
     const row = asText(pack(columns.map((c) => `q.${c.sql}`)), type);
-    const rows = await this.#rows(statement, `SELECT ${row} FROM (${lowered.sql}) AS q`);
-    const depth = this.#blocks.length;
+    const rows = await this.#frame.rows(statement, `SELECT ${row} FROM (${lowered.sql}) AS q`);
     for (const value of rows) {
-      this.#blocks.push(new Map([[variable.toLowerCase(), held(type, value)]]));
+      const close = this.#frame.variables.open(new Map([[variable.toLowerCase(), held(type, value)]]));
       const signal = await this.#steps(body);
-      this.#blocks = this.#blocks.slice(0, depth);
-      if (signal === "break") return;
+      close();
+      if (signal === "return") return signal;
+      if (signal === "break") break;
     }
+    return undefined;
   }
 
-  async #execute(sql: Token[], into: string[]): Promise<undefined> {
-    const text = textOf(await this.#value(sql, STRING));
+  async #execute({ sql, into, using }: Extract<Step, { kind: "execute" }>): Promise<undefined> {
+    const text = textOf(await this.#frame.value(sql, STRING));
     if (text === undefined) throw invalidQuery("EXECUTE IMMEDIATE of a NULL");
     const [tokens, ...more] = statementsOf(text);
     if (tokens === undefined || more.length > 0)
       throw notImplemented("EXECUTE IMMEDIATE of several statements");
-    if (into.length === 0) {
-      await this.#statement(text, tokens);
-      return;
+    const parameters = this.#frame.parameters();
+    for (const [i, { value, name }] of using.entries())
+      parameters.set(name?.toLowerCase() ?? `__positional_${i}`, await this.#frame.value(value, undefined));
+    if (into.length === 0) await this.#statement(text, tokens, parameters);
+    else await this.#into(into, text, tokens, parameters);
+  }
+
+  /** EXECUTE IMMEDIATE ... INTO: the one row's columns; NULLs where there is no row. */
+  async #into(
+    names: string[],
+    text: string,
+    tokens: Token[],
+    parameters: Map<string, Parameter>,
+  ): Promise<void> {
+    const statement = lowerTokens(text, tokens, this.#frame.surroundings(parameters));
+    if (statement.plan.kind !== "select") throw invalidQuery("EXECUTE IMMEDIATE ... INTO needs a query");
+    const { columns, sql } = statement.plan.query;
+    if (columns.length !== names.length)
+      throw invalidQuery(
+        `The number of INTO variables (${names.length}) is not that of the columns (${columns.length})`,
+      );
+    const types = names.map((name) => this.#frame.variables.get(name)?.type ?? STRING);
+    const texts = types.map((type, i) => {
+      const column = columns[i];
+      const value: Expr = { sql: `q.${column?.sql}`, type: column?.type ?? type };
+      if (!coercible(value, type))
+        throw invalidQuery(`Column ${i + 1} of type ${typeName(value.type)} cannot be set to ${names[i]}`);
+      return asText(coerce(value, type).sql, type);
+    });
+    const rows = await this.#frame.rows(
+      statement,
+      `SELECT ${listSql(texts)} FROM (${sql}) AS q LIMIT 2`,
+      parameters,
+    );
+    if (rows.length > 1) throw invalidQuery("The query of EXECUTE IMMEDIATE ... INTO gave more than one row");
+    this.#frame.assign(names, types, itemsOf(rows[0]));
+  }
+
+  /** CALL: the body sees its parameters alone; OUT and INOUT ones go back to the caller's variables. */
+  async #call(path: string[], args: Token[][]): Promise<undefined> {
+    const made = this.#host.names().findRoutine(path);
+    if (made?.kind !== "PROCEDURE") throw notFound(`Procedure ${path.join(".")}`);
+    if (this.#depth >= DEEPEST) throw invalidQuery("Out of stack space due to deeply-nested procedure call");
+    if (args.length !== made.parameters.length)
+      throw invalidQuery(
+        `Procedure ${made.name} takes ${made.parameters.length} arguments, not ${args.length}`,
+      );
+    const own = new Map<string, Parameter>();
+    const back: [variable: string, parameter: string][] = [];
+    for (const [i, { name, type, mode }] of made.parameters.entries()) {
+      const value = args[i] ?? [];
+      if (mode !== "IN") back.push([variableOf(value, made.name, name), name.toLowerCase()]);
+      const given = mode === "OUT" ? type && held(type, null) : await this.#frame.value(value, type);
+      if (given) own.set(name.toLowerCase(), given);
     }
-    throw notImplemented("EXECUTE IMMEDIATE ... INTO");
+    for (const [variable] of back) this.#frame.variables.get(variable);
+    const kept = await this.#inside(made, own);
+    for (const [variable, parameter] of back) {
+      const value = kept.get(parameter);
+      if (value) this.#frame.variables.set(variable, value);
+    }
+  }
+
+  /** Runs a procedure's body with these variables, and gives them as they are then. */
+  #inside(made: Routine, own: Map<string, Parameter>): Promise<Map<string, Parameter>> {
+    return this.#frame.inside(made.text, own, async () => {
+      this.#depth++;
+      try {
+        await this.run(readProcedure(made));
+        return own;
+      } finally {
+        this.#depth--;
+      }
+    });
   }
 }
 
-/** A value in the form that a parameter of its type takes: text, base64 of BYTES, JSON of ARRAY and STRUCT. */
-function asText(sql: string, type: Type): string {
-  if (type.kind === "BYTES") return `to_base64(${sql})`;
-  const nested = type.kind === "ARRAY" || type.kind === "STRUCT" || type.kind === "RANGE";
-  if (!nested) return `CAST(${sql} AS VARCHAR)`;
-  const plain = mapValue(sql, type, (part, t) =>
-    t.kind === "BYTES" ? `to_base64(${part})` : `CAST(${part} AS VARCHAR)`,
-  );
-  return `CASE WHEN ${sql} IS NOT NULL THEN CAST(to_json(${plain}) AS VARCHAR) END`;
-}
+/** How deep procedures may call procedures. */
+const DEEPEST = 50;
 
-function held(type: Type, value: unknown): Parameter {
-  if (value === null || value === undefined) return { type, value: null, duck: VARCHAR };
-  const text = String(value);
-  if (type.kind !== "BYTES") return { type, value: text, duck: VARCHAR };
-  return { type, value: new DuckDBBlobValue(Buffer.from(text, "base64")), duck: BLOB };
-}
-
-function textOf({ value }: Parameter): string | undefined {
-  return value === null ? undefined : String(value);
+/** The variable that stands for an OUT or INOUT argument. */
+function variableOf(tokens: Token[], procedure: string, parameter: string): string {
+  const [token, ...more] = tokens;
+  if (token && more.length === 0 && (token.kind === "word" || token.kind === "quoted")) return token.value;
+  throw invalidQuery(`The argument ${parameter} of ${procedure} is OUT or INOUT and must be a variable`);
 }

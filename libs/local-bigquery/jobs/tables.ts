@@ -100,8 +100,10 @@ export async function dropDataset(
 ): Promise<void> {
   transaction.catalog.getDataset(project, dataset);
   const tables = transaction.catalog.tablesOf(project, dataset);
-  if (tables.length > 0 && !contents) throw refuse();
+  const routines = transaction.catalog.routinesOf(project, dataset);
+  if (tables.length + routines.length > 0 && !contents) throw refuse();
   for (const table of tables) await dropTable(transaction, table);
+  for (const routine of routines) await transaction.removeRoutine(routine);
   await transaction.session.define(`DROP SCHEMA ${duckSchema(project, dataset)}`);
   await transaction.removeDataset(project, dataset);
 }

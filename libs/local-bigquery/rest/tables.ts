@@ -9,7 +9,6 @@ import { encodeChunk, type Row, withFloatTimestamps } from "../jobs/rows.ts";
 import { checkLayout, createTable, dropTable } from "../jobs/tables.ts";
 import { viewMetadata } from "../jobs/view-definitions.ts";
 import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
-import type { TableView } from "../sql/analysis.ts";
 import { ident } from "../sql/expr.ts";
 import { lowerStatement } from "../sql/statement.ts";
 import { duckType, sameType, type Type } from "../sql/types.ts";
@@ -123,8 +122,7 @@ function checkFilter(body: JsonObject): void {
 
 /** The schema of a view with this query. */
 function fieldsOfView(catalog: Catalog, project: string, sql: string): Field[] {
-  const findTable = (parts: string[]): TableView => catalog.lookup(parts, project, undefined);
-  const { plan, binds } = lowerStatement(sql, { findTable, params: new Map() });
+  const { plan, binds } = lowerStatement(sql, { ...catalog.names(project, undefined), params: new Map() });
   if (plan.kind !== "select" || binds.some((bind) => bind.kind === "param"))
     throw invalid("A view needs a query without parameters");
   return fieldsOf(plan);

@@ -4,8 +4,8 @@ import type { Json } from "../json.ts";
 import { at } from "./ast.ts";
 import { mapValue } from "./coerce.ts";
 import { type Expr, quote } from "./expr.ts";
+import type { Routine, RoutineLookup } from "./routines.ts";
 import type { Source } from "./source.ts";
-import type { SqlFunction } from "./sql-functions.ts";
 import { duckType, type StructType, TIMESTAMP, type Type } from "./types.ts";
 
 /** One column of a table, as the lowering needs it. */
@@ -33,8 +33,9 @@ export interface TableView {
 
 export interface ViewDefinition {
   sql: string;
-  /** Finds the tables that the view's query names. */
+  /** How it finds what the view's query names. */
   findTable: TableLookup;
+  findRoutine: RoutineLookup;
 }
 
 /** Finds a table by its path; throws notFound. */
@@ -47,11 +48,12 @@ export type Bind = { kind: "param"; name: string } | { kind: "now" };
 export interface Analysis {
   source: Source;
   findTable: TableLookup;
+  findRoutine: RoutineLookup;
   params: ReadonlyMap<string, Type>;
   binds: Bind[];
   referenced: Map<string, TableView>;
   /** Functions that the script made, by upper-case name. */
-  functions: ReadonlyMap<string, SqlFunction>;
+  functions: ReadonlyMap<string, Routine>;
   /** DuckDB names of the views and functions that are being expanded, outermost first. */
   views: string[];
   /** Makes relation and column names unique in the lowered SQL. */

@@ -1,6 +1,7 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
 import type { Token } from "./lex.ts";
-import { TokenReader } from "./token-reader.ts";
+import { type Option, OptionReader } from "./options.ts";
+import { type CreateRoutine, createsRoutine, type RoutineKind, RoutineReader } from "./routines.ts";
 import type { Type } from "./types.ts";
 
 /** A column as CREATE TABLE declares it. */
@@ -10,8 +11,6 @@ export interface ColumnDef {
   required: boolean;
   description?: string;
 }
-
-export type Option = string | number | boolean | null | [string, string][];
 
 export interface CreateTable {
   kind: "create_table";
@@ -73,6 +72,8 @@ export type Ddl =
   | CreateView
   | CopyTable
   | AlterTable
+  | CreateRoutine
+  | { kind: "drop_routine"; path: string[]; ifExists: boolean; routine: RoutineKind }
   | { kind: "drop_view"; path: string[]; ifExists: boolean; word: ViewWord }
   | { kind: "drop_table"; path: string[]; ifExists: boolean }
   | { kind: "create_schema"; path: string[]; ifNotExists: boolean; options: Map<string, Option> }
@@ -80,21 +81,21 @@ export type Ddl =
   | { kind: "truncate"; path: string[] };
 
 /** Reads DDL itself: the parser stumbles over OPTIONS and over NOT NULL within types. */
-export class DdlReader extends TokenReader {
+export class DdlReader extends OptionReader {
   /** Reads the whole statement. Throws invalidQuery or notImplemented. */
   read(): Ddl {
     if (this.takes("TRUNCATE", "TABLE")) return this.finish({ kind: "truncate", path: this.path() });
     if (this.takes("ALTER", "TABLE")) return this.finish(this.#alter());
     if (this.takes("DROP")) return this.finish(this.#drop());
+    if (createsRoutine(this.tokens)) return new RoutineReader(this.text, this.tokens).read();
     this.expect("CREATE");
     const orReplace = this.takes("OR", "REPLACE");
     if (this.takes("SCHEMA")) {
       if (orReplace) throw notImplemented("CREATE OR REPLACE SCHEMA");
       const ifNotExists = this.takes("IF", "NOT", "EXISTS");
       const path = this.path();
-      return this.finish({ kind: "create_schema", path, ifNotExists, options: this.#options() });
+      return this.finish({ kind: "create_schema", path, ifNotExists, options: this.options() });
     }
-    if (this.is("TABLE") && this.is("FUNCTION", 1)) throw notImplemented("CREATE TABLE FUNCTION");
     if (this.takes("SNAPSHOT", "TABLE")) return this.#copy(this.#named(), orReplace, "SNAPSHOT");
     const materialized = this.takes("MATERIALIZED", "VIEW");
     if (materialized || this.takes("VIEW")) return this.#createView(orReplace, materialized);
@@ -112,6 +113,11 @@ export class DdlReader extends TokenReader {
       const ifExists = this.takes("IF", "EXISTS");
       return { kind: "drop_view", path: this.path(), ifExists, word };
     }
+    const routine = this.#routineWord();
+    if (routine) {
+      const ifExists = this.takes("IF", "EXISTS");
+      return { kind: "drop_routine", path: this.path(), ifExists, routine };
+    }
     const table = this.takes("SNAPSHOT", "TABLE") || this.takes("TABLE");
     if (!table && !this.takes("SCHEMA"))
       throw notImplemented(`DROP ${this.peek()?.text.toUpperCase() ?? ""}`);
@@ -121,6 +127,12 @@ export class DdlReader extends TokenReader {
     const cascade = this.takes("CASCADE");
     if (!cascade) this.takes("RESTRICT");
     return { kind: "drop_schema", path, ifExists, cascade };
+  }
+
+  #routineWord(): RoutineKind | undefined {
+    if (this.takes("FUNCTION")) return "FUNCTION";
+    if (this.takes("PROCEDURE")) return "PROCEDURE";
+    return this.takes("TABLE", "FUNCTION") ? "TABLE FUNCTION" : undefined;
   }
 
   #named(): { ifNotExists: boolean; path: string[] } {
@@ -146,7 +158,7 @@ export class DdlReader extends TokenReader {
     }
     if (this.is("PARTITION") || this.is("CLUSTER"))
       throw notImplemented("PARTITION BY or CLUSTER BY of a view");
-    const options = this.#options();
+    const options = this.options();
     this.expect("AS");
     const query = this.tokens.slice(this.at);
     const [first, last] = [query[0], query.at(-1)];
@@ -176,7 +188,7 @@ export class DdlReader extends TokenReader {
       this.expect("TO");
       return { kind: "rename_column", name, to: this.name() };
     }
-    if (this.takes("SET")) return { kind: "options", options: this.#options() };
+    if (this.takes("SET")) return { kind: "options", options: this.options() };
     if (this.takes("ALTER", "COLUMN")) {
       const name = this.name();
       if (this.takes("DROP", "NOT", "NULL")) return { kind: "relax", name };
@@ -194,7 +206,7 @@ export class DdlReader extends TokenReader {
     const columns = this.is("(") ? this.#columnDefs() : undefined;
     const partition = this.takes("PARTITION", "BY") ? this.#partition() : undefined;
     const cluster = this.takes("CLUSTER", "BY") ? this.list(() => this.name()) : [];
-    const options = this.#options();
+    const options = this.options();
     const query = this.takes("AS") ? this.tokens.slice(this.at) : undefined;
     const made: CreateTable = {
       kind: "create_table",
@@ -238,7 +250,7 @@ export class DdlReader extends TokenReader {
     for (;;) {
       if (this.takes("NOT", "NULL")) column.required = true;
       else if (this.is("OPTIONS")) {
-        const options = this.#options();
+        const options = this.options();
         const description = options.get("description");
         if (typeof description === "string") column.description = description;
         for (const name of options.keys())
@@ -260,40 +272,5 @@ export class DdlReader extends TokenReader {
     if (!known || (unit !== "DAY" && unit !== "HOUR" && unit !== "MONTH" && unit !== "YEAR"))
       throw notImplemented(`PARTITION BY ${first}(${field}, ${unit})`);
     return { field, type: unit };
-  }
-
-  #options(): Map<string, Option> {
-    const options = new Map<string, Option>();
-    if (!this.takes("OPTIONS")) return options;
-    this.expect("(");
-    while (!this.is(")")) {
-      const name = this.name().toLowerCase();
-      this.expect("=");
-      options.set(name, this.#optionValue());
-      if (!this.takes(",")) break;
-    }
-    this.expect(")");
-    return options;
-  }
-
-  #optionValue(): Option {
-    if (this.takes("[")) {
-      const pairs: [string, string][] = [];
-      while (this.takes("(")) {
-        const key = this.next().value;
-        this.expect(",");
-        pairs.push([key, this.next().value]);
-        this.expect(")");
-        if (!this.takes(",")) break;
-      }
-      this.expect("]");
-      return pairs;
-    }
-    const token = this.next();
-    if (token.kind === "string") return token.value;
-    if (token.kind === "number") return Number(token.text);
-    if (/^(TRUE|FALSE)$/i.test(token.text)) return /^TRUE$/i.test(token.text);
-    if (/^NULL$/i.test(token.text)) return null;
-    throw notImplemented(`an option with the value ${token.text}`);
   }
 }

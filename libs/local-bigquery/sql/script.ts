@@ -1,6 +1,6 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
 import { lex, type Token } from "./lex.ts";
-import type { SqlFunction } from "./sql-functions.ts";
+import { createsRoutine, type Routine, RoutineReader } from "./routines.ts";
 import { TokenReader } from "./token-reader.ts";
 import type { Type } from "./types.ts";
 
@@ -11,17 +11,21 @@ export type Step =
   | { kind: "set"; names: string[]; value: Token[] }
   | { kind: "if"; branches: { condition: Token[]; body: Step[] }[]; otherwise: Step[] }
   | { kind: "block"; body: Step[]; handler: Step[] | undefined }
-  | { kind: "while"; condition: Token[]; body: Step[] }
+  /** WHILE; without a condition LOOP. */
+  | { kind: "while"; condition: Token[] | undefined; body: Step[] }
+  | { kind: "repeat"; body: Step[]; until: Token[] }
   | { kind: "for"; variable: string; query: Token[]; body: Step[] }
-  | { kind: "execute"; sql: Token[]; into: string[] }
+  | { kind: "execute"; sql: Token[]; into: string[]; using: { value: Token[]; name: string | undefined }[] }
+  | { kind: "call"; path: string[]; args: Token[][] }
+  | { kind: "transaction"; action: "begin" | "commit" | "rollback" }
   | { kind: "raise"; message: Token[] }
-  | { kind: "function"; made: SqlFunction; orReplace: boolean }
+  | { kind: "function"; made: Routine; orReplace: boolean }
   | { kind: "break" }
-  | { kind: "continue" };
+  | { kind: "continue" }
+  | { kind: "return" };
 
-const PROCEDURAL = /^(BEGIN|DECLARE|EXECUTE|FOR|IF|RAISE|SET|WHILE)$/i;
-/** Procedural statements that are not run here. */
-const REFUSED = /^(CALL|CASE|COMMIT|ITERATE|LEAVE|LOOP|REPEAT|RETURN|ROLLBACK)$/i;
+const PROCEDURAL =
+  /^(BEGIN|CALL|CASE|COMMIT|DECLARE|EXECUTE|FOR|IF|LOOP|RAISE|REPEAT|RETURN|ROLLBACK|SET|WHILE)$/i;
 
 /** The steps of a text that is a procedural script, or undefined where it is plain statements. */
 export function readScript(text: string): Step[] | undefined {
@@ -32,17 +36,24 @@ export function readScript(text: string): Step[] | undefined {
   const isStep = (token: Token): boolean =>
     token.kind === "word" &&
     (PROCEDURAL.test(token.text) ||
-      makesFunction(tokens.slice(tokens.indexOf(token), tokens.indexOf(token) + 5)));
+      makesFunction(tokens.slice(tokens.indexOf(token), tokens.indexOf(token) + 6)));
   if (!starts.some(isStep)) return undefined;
   const reader = new ScriptReader(text, tokens);
   const steps = reader.block();
   return reader.finish(steps);
 }
 
-/** CREATE [OR REPLACE] TEMP FUNCTION. */
+/** CREATE TEMP FUNCTION, or CREATE PROCEDURE, whose body is a script. */
 function makesFunction(tokens: Token[]): boolean {
-  const words = tokens.map((token) => token.text.toUpperCase()).join(" ");
-  return /^CREATE (OR REPLACE )?TEMP(ORARY)? FUNCTION\b/.test(words);
+  const isTemporary = tokens.slice(0, 5).some((token) => /^TEMP(ORARY)?$/i.test(token.text));
+  const kind = createsRoutine(tokens);
+  return kind === "PROCEDURE" || (kind === "FUNCTION" && isTemporary);
+}
+
+/** The steps of a procedure's body, BEGIN ... END. */
+export function readProcedure({ text, body }: Routine): Step[] {
+  const reader = new ScriptReader(text, body);
+  return reader.finish(reader.steps());
 }
 
 class ScriptReader extends TokenReader {
@@ -53,11 +64,11 @@ class ScriptReader extends TokenReader {
       steps.push(this.#declare());
       if (this.peek() !== undefined) this.expect(";");
     }
-    return [...steps, ...this.#steps(...ends)];
+    return [...steps, ...this.steps(...ends)];
   }
 
   /** Statements up to a word that ends a body, or the end. */
-  #steps(...ends: string[]): Step[] {
+  steps(...ends: string[]): Step[] {
     const steps: Step[] = [];
     for (;;) {
       while (this.takes(";"));
@@ -69,9 +80,13 @@ class ScriptReader extends TokenReader {
 
   #step(): Step {
     const word = this.peek()?.text.toUpperCase() ?? "";
-    if (this.is("BEGIN") && (this.is("TRANSACTION", 1) || this.is(";", 1)))
-      throw notImplemented("BEGIN TRANSACTION");
-    if (REFUSED.test(word)) throw notImplemented(`${word} statements`);
+    if (
+      this.is("BEGIN") &&
+      (this.is("TRANSACTION", 1) || this.is(";", 1) || this.tokens.length === this.at + 1)
+    )
+      return this.#transaction("begin");
+    if (this.is("COMMIT")) return this.#transaction("commit");
+    if (this.is("ROLLBACK")) return this.#transaction("rollback");
     if (word === "DECLARE")
       throw invalidQuery("Variable declarations are allowed only at the start of a block or script");
     if (this.takes("SET")) return this.#set();
@@ -81,17 +96,62 @@ class ScriptReader extends TokenReader {
     if (this.takes("FOR")) return this.#for();
     if (this.takes("EXECUTE")) return this.#execute();
     if (this.takes("RAISE")) return this.#raise();
-    if (this.takes("BREAK")) return { kind: "break" };
-    if (this.takes("CONTINUE")) return { kind: "continue" };
-    if (makesFunction(this.tokens.slice(this.at, this.at + 5))) return this.#function();
+    if (this.takes("LOOP")) return { kind: "while", condition: undefined, body: this.#body("LOOP") };
+    if (this.takes("REPEAT")) return this.#repeat();
+    if (this.takes("CASE")) return this.#case();
+    if (this.takes("CALL")) return this.#call();
+    if (this.takes("BREAK") || this.takes("LEAVE")) return { kind: "break" };
+    if (this.takes("CONTINUE") || this.takes("ITERATE")) return { kind: "continue" };
+    if (this.takes("RETURN")) return { kind: "return" };
+    if (this.is(":", 1)) throw notImplemented("labels in a script");
+    if (makesFunction(this.tokens.slice(this.at))) return this.#routine();
     const tokens = this.#until();
     if (tokens.length === 0) return this.unexpected();
-    if (
-      /^CREATE$/i.test(word) &&
-      tokens.some((t) => t.kind === "word" && /^(PROCEDURE|TEMP|TEMPORARY)$/i.test(t.text))
-    )
-      throw notImplemented("CREATE PROCEDURE and temporary objects in a script");
     return { kind: "sql", tokens };
+  }
+
+  #transaction(action: "begin" | "commit" | "rollback"): Step {
+    this.at++;
+    this.takes("TRANSACTION");
+    return { kind: "transaction", action };
+  }
+
+  /** Statements up to END and the word after it. */
+  #body(word: string, ...before: string[]): Step[] {
+    const body = this.steps("END", ...before);
+    if (before.length === 0 && !this.takes("END", word)) return this.unexpected();
+    return body;
+  }
+
+  #repeat(): Step {
+    const body = this.#body("REPEAT", "UNTIL");
+    this.expect("UNTIL");
+    const until = this.#expression("END");
+    if (!this.takes("END", "REPEAT")) return this.unexpected();
+    return { kind: "repeat", body, until };
+  }
+
+  /** CASE [value] WHEN ... THEN statements ... END CASE, as IF. */
+  #case(): Step {
+    const value = this.is("WHEN") ? undefined : this.#expression("WHEN");
+    const branches: { condition: Token[]; body: Step[] }[] = [];
+    while (this.takes("WHEN")) {
+      const when = this.#expression("THEN");
+      this.expect("THEN");
+      const condition = value ? equality(value, when) : when;
+      branches.push({ condition, body: this.steps("WHEN", "ELSE", "END") });
+    }
+    const otherwise = this.takes("ELSE") ? this.steps("END") : [];
+    if (branches.length === 0 || !this.takes("END", "CASE")) return this.unexpected();
+    return { kind: "if", branches, otherwise };
+  }
+
+  #call(): Step {
+    const path = this.path();
+    this.expect("(");
+    const args = this.is(")") ? [] : this.list(() => this.#expression(",", ")"));
+    this.expect(")");
+    return { kind: "call", path, args };
   }
 
   /** Tokens up to ";" or one of the words, outside of parentheses and CASE ... END. */
@@ -139,9 +199,9 @@ class ScriptReader extends TokenReader {
     do {
       const condition = this.#expression("THEN");
       this.expect("THEN");
-      branches.push({ condition, body: this.#steps("ELSEIF", "ELSE", "END") });
+      branches.push({ condition, body: this.steps("ELSEIF", "ELSE", "END") });
     } while (this.takes("ELSEIF"));
-    const otherwise = this.takes("ELSE") ? this.#steps("END") : [];
+    const otherwise = this.takes("ELSE") ? this.steps("END") : [];
     if (!this.takes("END", "IF")) return this.unexpected();
     return { kind: "if", branches, otherwise };
   }
@@ -151,7 +211,7 @@ class ScriptReader extends TokenReader {
     let handler: Step[] | undefined;
     if (this.takes("EXCEPTION")) {
       if (!this.takes("WHEN", "ERROR", "THEN")) return this.unexpected();
-      handler = this.#steps("END");
+      handler = this.steps("END");
     }
     this.expect("END");
     return { kind: "block", body, handler };
@@ -160,9 +220,7 @@ class ScriptReader extends TokenReader {
   #while(): Step {
     const condition = this.#expression("DO");
     this.expect("DO");
-    const body = this.#steps("END");
-    if (!this.takes("END", "WHILE")) return this.unexpected();
-    return { kind: "while", condition, body };
+    return { kind: "while", condition, body: this.#body("WHILE") };
   }
 
   #for(): Step {
@@ -170,33 +228,33 @@ class ScriptReader extends TokenReader {
     this.expect("IN");
     const query = this.#expression("DO");
     this.expect("DO");
-    const body = this.#steps("END");
-    if (!this.takes("END", "FOR")) return this.unexpected();
-    return { kind: "for", variable, query, body };
+    return { kind: "for", variable, query, body: this.#body("FOR") };
   }
 
   #execute(): Step {
     this.expect("IMMEDIATE");
     const sql = this.#expression("INTO", "USING");
     const into = this.takes("INTO") ? this.list(() => this.name()) : [];
-    if (this.is("USING")) throw notImplemented("EXECUTE IMMEDIATE ... USING");
-    return { kind: "execute", sql, into };
+    const using = this.takes("USING") ? this.list(() => this.#using()) : [];
+    return { kind: "execute", sql, into, using };
   }
 
-  #function(): Step {
-    this.expect("CREATE");
-    const orReplace = this.takes("OR", "REPLACE");
-    this.at += 2;
-    const name = this.name();
-    this.expect("(");
-    const parameters = this.is(")") ? [] : this.list(() => ({ name: this.name(), type: this.type() }));
-    this.expect(")");
-    const returns = this.takes("RETURNS") ? this.type() : undefined;
-    if (this.is("LANGUAGE")) throw notImplemented("functions in another language than SQL");
-    this.expect("AS");
-    const body = this.#until();
-    if (body[0]?.text !== "(" || body.at(-1)?.text !== ")") return this.unexpected();
-    return { kind: "function", made: { name, parameters, returns, text: this.text, body }, orReplace };
+  #using(): { value: Token[]; name: string | undefined } {
+    const value = this.#expression(",", "AS");
+    return { value, name: this.takes("AS") ? this.name() : undefined };
+  }
+
+  /** A temporary function of the script; a procedure, whose body's end its statements tell. */
+  #routine(): Step {
+    const from = this.at;
+    if (createsRoutine(this.tokens.slice(from)) !== "PROCEDURE") {
+      const { made, orReplace } = new RoutineReader(this.text, this.#until()).read();
+      return { kind: "function", made, orReplace };
+    }
+    this.#until("BEGIN");
+    this.expect("BEGIN");
+    this.#block();
+    return { kind: "sql", tokens: this.tokens.slice(from, this.at) };
   }
 
   #raise(): Step {
@@ -207,4 +265,21 @@ class ScriptReader extends TokenReader {
     this.expect("=");
     return { kind: "raise", message: this.#expression() };
   }
+}
+
+/** (a) = (b) */
+function equality(a: Token[], b: Token[]): Token[] {
+  const mark = (text: string, at: number): Token => ({
+    kind: "punct",
+    text,
+    value: text,
+    start: at,
+    end: at,
+  });
+  const wrapped = (tokens: Token[]): Token[] => [
+    mark("(", tokens[0]?.start ?? 0),
+    ...tokens,
+    mark(")", tokens.at(-1)?.end ?? 0),
+  ];
+  return [...wrapped(a), mark("=", a.at(-1)?.end ?? 0), ...wrapped(b)];
 }

@@ -8,17 +8,20 @@ import { place, type Token } from "./lex.ts";
 import { lower } from "./lower-expr.ts";
 import { lowerMerge } from "./merge.ts";
 import { lowerQuery, type Query, resultNames } from "./query.ts";
+import type { Routine, RoutineLookup } from "./routines.ts";
+import { readProcedure } from "./script.ts";
 import { makeSource, type Source, statementsOf } from "./source.ts";
-import type { SqlFunction } from "./sql-functions.ts";
+import { checkRoutine } from "./sql-functions.ts";
 import { type Type, typeName } from "./types.ts";
 
 /** What a statement is lowered against. */
 export interface Surroundings {
   findTable: TableLookup;
+  findRoutine: RoutineLookup;
   /** Types of the query parameters by lower-case name; positional ones are called __positional_0, ... */
   params: ReadonlyMap<string, Type>;
   /** Functions that the script made, by upper-case name. */
-  functions?: ReadonlyMap<string, SqlFunction>;
+  functions?: ReadonlyMap<string, Routine>;
 }
 
 export interface SelectStatement {
@@ -132,8 +135,8 @@ export function lowerExpression(
 }
 
 function startAnalysis(source: Source, surroundings: Surroundings): Analysis {
-  const { findTable, params, functions = new Map() } = surroundings;
-  return { source, findTable, params, functions, binds: [], referenced: new Map(), views: [], counter: 0 };
+  const { functions = new Map(), ...names } = surroundings;
+  return { ...names, source, functions, binds: [], referenced: new Map(), views: [], counter: 0 };
 }
 
 function lowerParsed(text: string, tokens: Token[], surroundings: Surroundings): Statement {
@@ -165,6 +168,10 @@ function select(query: Query): SelectStatement {
 
 function lowerDdl(text: string, tokens: Token[], surroundings: Surroundings): Statement {
   const ddl = new DdlReader(text, [...tokens]).read();
+  if (ddl.kind === "create_routine") {
+    if (ddl.made.kind === "PROCEDURE") readProcedure(ddl.made);
+    else checkRoutine(startAnalysis(makeSource(text, []), surroundings), ddl.made);
+  }
   if ((ddl.kind !== "create_table" && ddl.kind !== "create_view") || ddl.query === undefined)
     return { plan: { kind: "ddl", ddl, query: undefined }, binds: [], referenced: [] };
   const inner = lowerParsed(text, ddl.query, surroundings);

@@ -1,13 +1,14 @@
-import { notImplemented } from "../errors.ts";
+import { invalidQuery, notImplemented } from "../errors.ts";
 import { type Analysis, childScope, type Scope } from "./analysis.ts";
 import { asNode, at, type Node, only } from "./ast.ts";
 import { readCall } from "./functions/index.ts";
 import { sessionize, type TableInput } from "./range-sessionize.ts";
+import { bindArguments, expandTableFunction } from "./sql-functions.ts";
 
 /** Lowers a FROM item that is a table or a query: given by from.ts, which lowers table functions' inputs with it. */
 export type InputLowering = (analysis: Analysis, scope: Scope, node: Node) => TableInput;
 
-/** A table function in FROM. */
+/** A table function in FROM: a built-in one, or a stored one, whose query is put in its place. */
 export function lowerTableFunction(
   analysis: Analysis,
   scope: Scope,
@@ -15,11 +16,23 @@ export function lowerTableFunction(
   lowerInput: InputLowering,
 ): TableInput {
   const where = at(analysis.source, node.body);
-  const { name, args } = readCall(node) ?? { name: node.kind, args: [] };
-  if (name !== "RANGE_SESSIONIZE") throw notImplemented(`table function ${name}${where}`);
-  const [table, ...more] = args;
+  const { name, path, args } = readCall(node) ?? { name: node.kind, path: [], args: [] };
   const own = childScope(scope.parent, scope.ctes);
-  return sessionize({ analysis, scope: own }, lowerInput(analysis, own, tableArgument(table)), more, where);
+  const context = { analysis, scope: own };
+  if (name === "RANGE_SESSIONIZE") {
+    const [table, ...more] = args;
+    return sessionize(context, lowerInput(analysis, own, tableArgument(table)), more, where);
+  }
+  if (path.length < 2) throw notImplemented(`table function ${name}${where}`);
+  const routine = analysis.findRoutine(path);
+  if (routine?.kind !== "TABLE FUNCTION")
+    throw invalidQuery(`Table-valued function not found: ${path.join(".")}${where}`);
+  const { sql, columns } = expandTableFunction(
+    analysis,
+    routine,
+    bindArguments(context, routine, args, where),
+  );
+  return { sql, relation: { alias: null, columns } };
 }
 
 /** TABLE name, or a query in parentheses. */

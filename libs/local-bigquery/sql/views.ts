@@ -23,6 +23,7 @@ export function expandView(analysis: Analysis, table: TableView, view: ViewDefin
     ...analysis,
     source,
     findTable: view.findTable,
+    findRoutine: view.findRoutine,
     params: new Map(),
     functions: new Map(),
     views: [...analysis.views, table.duck],

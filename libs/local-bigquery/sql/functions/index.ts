@@ -1,8 +1,8 @@
 import { invalidQuery, notImplemented } from "../../errors.ts";
 import { stringOr } from "../../json.ts";
-import { asList, at, type Node, only } from "../ast.ts";
+import { asList, at, type Node, nameOf, only } from "../ast.ts";
 import type { Expr } from "../expr.ts";
-import { type Context, lower } from "../lower-expr.ts";
+import { type Context, lower, pathOf } from "../lower-expr.ts";
 import { call, type Signature } from "../signature.ts";
 import { inlineFunction } from "../sql-functions.ts";
 import { INT64 } from "../types.ts";
@@ -70,11 +70,18 @@ export function isBuiltIn(name: string): boolean {
   return [FUNCTIONS, SPECIALS, AGGREGATES].some((table) => Object.hasOwn(table, name));
 }
 
-/** Name and arguments of a call, whichever node the parser made of it. */
-export function readCall(node: Node): { name: string; args: unknown[] } | undefined {
+/** Name (in capitals), path as written and arguments of a call, whichever node the parser made of it. */
+export function readCall(node: Node): { name: string; path: string[]; args: unknown[] } | undefined {
   if (node.kind === "function") {
     const body = only(node, "name", "args", "no_parens", "quoted");
-    return { name: stringOr(body.name, "").toUpperCase(), args: asList(body.args) };
+    const name = stringOr(body.name, "");
+    return { name: name.toUpperCase(), path: name.split("."), args: asList(body.args) };
+  }
+  if (node.kind === "method_call") {
+    const body = only(node, "this", "method", "args");
+    const path = [...(pathOf(body.this) ?? refuseMethod()), nameOf(body.method)];
+    const parts = path.flatMap((part) => part.split("."));
+    return { name: parts.join(".").toUpperCase(), path: parts, args: asList(body.args) };
   }
   const spelling = SPELLINGS[node.kind];
   if (spelling === undefined) return undefined;
@@ -83,7 +90,11 @@ export function readCall(node: Node): { name: string; args: unknown[] } | undefi
     const value = body[part];
     return value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];
   });
-  return { name: spelling.name, args };
+  return { name: spelling.name, path: [spelling.name], args };
+}
+
+function refuseMethod(): never {
+  throw notImplemented("a call of what an expression gives");
 }
 
 /** Lowers a function call, an aggregate among them. */
@@ -95,11 +106,12 @@ export function lowerCall(context: Context, node: Node): Expr {
   if (found === undefined) throw notImplemented(`${node.kind.replaceAll("_", " ")}${where}`);
   const safe = found.name.startsWith("SAFE.");
   const name = safe ? found.name.slice("SAFE.".length) : found.name;
-  const result = lowerNamed({ context, name, args: found.args, where });
+  const path = safe ? found.path.slice(1) : found.path;
+  const result = lowerNamed({ context, name, args: found.args, where }, path);
   return safe ? { ...result, sql: `TRY(${result.sql})` } : result;
 }
 
-function lowerNamed(found: FunctionCall): Expr {
+function lowerNamed(found: FunctionCall, path: string[]): Expr {
   const { context, name, args, where } = found;
   const own = context.analysis.functions.get(name);
   if (own) return inlineFunction(context, own, args, where);
@@ -114,5 +126,12 @@ function lowerNamed(found: FunctionCall): Expr {
       where,
     );
   if (AGGREGATES[name]) throw invalidQuery(`Aggregate function ${name} not allowed here${where}`);
-  throw notImplemented(`function ${name}${where}`);
+  const stored = path.length > 1 && !NAMESPACES.has(path[0]?.toUpperCase() ?? "");
+  if (!stored) throw notImplemented(`function ${name}${where}`);
+  const routine = context.analysis.findRoutine(path);
+  if (routine?.kind !== "FUNCTION") throw invalidQuery(`Function not found: ${path.join(".")}${where}`);
+  return inlineFunction(context, routine, args, where);
 }
+
+/** First words of built-in functions' names. */
+const NAMESPACES = new Set(["AEAD", "AI", "HLL_COUNT", "KEYS", "KLL_QUANTILES", "ML", "NET", "OBJ"]);
