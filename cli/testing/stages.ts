@@ -17,6 +17,8 @@ export interface Stage {
   bigQueryUrl: string;
   /** The headers that an onboarding needs here. */
   onboarding: Record<string, string>;
+  /** How quick it is on a machine of two cores, in milliseconds: a run of the printed template, and a restart. */
+  aims: { runMs: number; readyMs: number };
   /** Every line that the services have logged so far. */
   logged(): Promise<Record<string, unknown>[]>;
   /** Ends every service as Ctrl-C does, and gives their exit codes. */
@@ -46,6 +48,7 @@ async function embeddedStage(env: Record<string, string> = {}): Promise<Stage> {
     url: platform.url,
     bigQueryUrl: platform.bigQueryUrl,
     onboarding: {},
+    aims: { runMs: 300, readyMs: 4_000 },
     logged: output.lines,
     stop: async () => [await platform.end("SIGINT")],
     async restart() {
@@ -93,6 +96,8 @@ async function kafkaStage(env: Record<string, string> = {}): Promise<Stage> {
     url: `http://127.0.0.1:${port}`,
     bigQueryUrl: platform.bigQueryUrl,
     onboarding: { "X-Admin-Key": platform.adminKey },
+    // Eight processes on these cores.
+    aims: { runMs: 500, readyMs: 20_000 },
     logged: output.lines,
     stop: () => Promise.all(services.map((service) => service.end("SIGINT"))),
     restart,

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Kit, PROJECT, refuses, startKit } from "./test-kit.ts";
+import * as printed from "./testing/printed.ts";
 
 const TENANT = "acmeinc_23xv2";
+const OWNER = { project: PROJECT, tenant: TENANT };
+const PIPELINE = `${TENANT}-gcp-cost-bill-sample-export-template`;
 
 const TABLES = {
   api_keys: {
@@ -64,34 +67,6 @@ async function onboard({ client }: Kit): Promise<void> {
 
 const ID = "550e8400-e29b-41d4-a716-446655440000";
 
-/** The statements are printed in the customer's specification, and kept as they are there. */
-const PRINTED_INSERT = `INSERT INTO \`${PROJECT}.${TENANT}.pipeline_runs\` (
-  pipeline_logging_id,
-  pipeline_id,
-  tenant_id,
-  status,
-  trigger_type,
-  trigger_by,
-  start_time,
-  parameters
-) VALUES (
-  '${ID}',  -- UUID
-  'acmeinc_23xv2-gcp-cost-bill-sample-export-template',
-  'acmeinc_23xv2',
-  'PENDING',
-  'api',
-  'user@example.com',
-  CURRENT_TIMESTAMP(),
-  JSON '{"date": "2025-11-15"}'
-);`;
-
-const PRINTED_UPDATE = `UPDATE \`${PROJECT}.${TENANT}.pipeline_runs\`
-SET
-  status = 'COMPLETE',
-  end_time = CURRENT_TIMESTAMP(),
-  duration_ms = TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), start_time, MILLISECOND)
-WHERE pipeline_logging_id = '${ID}';`;
-
 test("dataset and tables are as they were asked for", async (t) => {
   const kit = await startKit(t);
   await onboard(kit);
@@ -118,19 +93,9 @@ test("dataset and tables are as they were asked for", async (t) => {
 test("the printed INSERT, UPDATE and SELECT statements give the right rows", async (t) => {
   const kit = await startKit(t);
   await onboard(kit);
-  await kit.rows(PRINTED_INSERT);
-  await kit.rows(PRINTED_UPDATE);
-  const runs = await kit.rows(`SELECT
-  pipeline_logging_id,
-  pipeline_id,
-  status,
-  start_time,
-  end_time,
-  TIMESTAMP_DIFF(end_time, start_time, SECOND) as duration_seconds,
-  error_message
-FROM \`${PROJECT}.${TENANT}.pipeline_runs\`
-WHERE start_time >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 24 HOUR)
-ORDER BY start_time DESC;`);
+  await kit.rows(printed.insertRun(OWNER, ID, PIPELINE));
+  await kit.rows(printed.completeRun(OWNER, ID));
+  const runs = await kit.rows(printed.recentRuns(OWNER));
   assert.equal(runs.length, 1);
   const [run] = runs;
   assert.ok(typeof run === "object" && run !== null && "status" in run && "duration_seconds" in run);
@@ -150,10 +115,7 @@ test("a key is found by its hash, as the specification authenticates", async (t)
   await kit.rows(
     `INSERT INTO ${table} (api_key_id, tenant_id, api_key_hash, is_active, created_at) VALUES ('k1', '${TENANT}', SHA256('${key}'), TRUE, CURRENT_TIMESTAMP())`,
   );
-  const found = await kit.rows(`SELECT tenant_id, is_active
-FROM ${table}
-WHERE api_key_hash = SHA256('${key}')
-  AND is_active = TRUE`);
+  const found = await kit.rows(printed.keyByHash(OWNER, key));
   assert.deepEqual(found, [{ tenant_id: TENANT, is_active: true }]);
   assert.deepEqual(await kit.rows(`SELECT tenant_id FROM ${table} WHERE api_key_hash = SHA256('other')`), []);
 });
@@ -161,39 +123,23 @@ WHERE api_key_hash = SHA256('${key}')
 test("the two statements that compare TIMESTAMP with DATE are refused, their mended form is answered", async (t) => {
   const kit = await startKit(t);
   await onboard(kit);
-  await kit.rows(PRINTED_INSERT);
-  await kit.rows(PRINTED_UPDATE.replace("'COMPLETE'", "'FAILED'"));
+  await kit.rows(printed.insertRun(OWNER, ID, PIPELINE));
+  await kit.rows(printed.completeRun(OWNER, ID).replace("'COMPLETE'", "'FAILED'"));
   await kit.rows(
     `INSERT INTO ${TENANT}.step_logs (pipeline_logging_id, step_name, step_index, status) VALUES ('${ID}', 'b', 2, 'FAILED'), ('${ID}', 'a', 1, 'COMPLETE')`,
   );
-  const failed = `SELECT
-  pipeline_logging_id,
-  pipeline_id,
-  error_message,
-  parameters
-FROM \`${PROJECT}.${TENANT}.pipeline_runs\`
-WHERE status = 'FAILED'
-  AND start_time >= CURRENT_DATE()
-ORDER BY start_time DESC;`;
   const message = /^No matching signature for operator >= for argument types: TIMESTAMP, DATE.* at \[8:7\]$/;
-  await refuses(kit, failed, 400, "invalidQuery", message);
-  const mended = failed.replace("CURRENT_DATE()", "TIMESTAMP(CURRENT_DATE())");
-  assert.equal((await kit.rows(mended)).length, 1);
-  const steps = `SELECT
-  sl.step_name,
-  sl.step_type,
-  sl.status,
-  sl.duration_ms,
-  sl.rows_processed,
-  sl.error_message
-FROM \`${PROJECT}.${TENANT}.step_logs\` sl
-JOIN \`${PROJECT}.${TENANT}.pipeline_runs\` pr
-  ON sl.pipeline_logging_id = pr.pipeline_logging_id
-WHERE pr.pipeline_id = 'acmeinc_23xv2-gcp-cost-bill-sample-export-template'
-  AND pr.start_time >= CURRENT_DATE()
-ORDER BY sl.step_index;`;
-  await refuses(kit, steps, 400, "invalidQuery", /operator >= for argument types: TIMESTAMP, DATE/);
-  const rows = await kit.rows(steps.replace("CURRENT_DATE()", "TIMESTAMP(CURRENT_DATE())"));
+  await refuses(kit, printed.failedRuns(OWNER, printed.TODAY), 400, "invalidQuery", message);
+  assert.equal((await kit.rows(printed.failedRuns(OWNER, printed.MIDNIGHT))).length, 1);
+  const steps = (from: string) => printed.stepsOfPipeline(OWNER, PIPELINE, from);
+  await refuses(
+    kit,
+    steps(printed.TODAY),
+    400,
+    "invalidQuery",
+    /operator >= for argument types: TIMESTAMP, DATE/,
+  );
+  const rows = await kit.rows(steps(printed.MIDNIGHT));
   assert.deepEqual(
     rows.map((row) => typeof row === "object" && row !== null && "step_name" in row && row.step_name),
     ["a", "b"],
