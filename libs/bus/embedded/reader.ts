@@ -1,11 +1,9 @@
 import type { Clock, Timer } from "@convergence/runtime/clock.ts";
 import type { Offset } from "../port.ts";
+import { ReadyCursors } from "../ready-cursors.ts";
 import type { Client, Participant } from "./client.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import type { PartitionLog } from "./log.ts";
-
-/** How many records one reader gets before the others have their turn. */
-const TURN_RECORDS = 500;
 
 /** Gives readers that have something to read their turns, on the event loop and in order. */
 export class Dispatcher {
@@ -63,7 +61,7 @@ export class Reader implements Participant {
   readonly #client: Client;
   readonly #onFailure: (error: unknown) => void;
   readonly #afterTurn: (() => void) | undefined;
-  #ready = new Set<Cursor>();
+  readonly #ready = new ReadyCursors<Cursor>();
   readonly #cursors = new Set<Cursor>();
   #waiting = false;
   #delay: Timer | undefined;
@@ -126,21 +124,8 @@ export class Reader implements Participant {
   }
 
   #drainReady(): void {
-    const cursors = this.#ready;
-    this.#ready = new Set();
-    let budget = TURN_RECORDS;
-    let unfinished: Cursor | undefined;
-    for (const cursor of cursors) {
-      if (budget <= 0) {
-        this.#ready.add(cursor);
-        continue;
-      }
-      budget -= cursor.drain(budget);
-      if (budget <= 0) unfinished = cursor;
-    }
-    // It may have more to read, but comes behind those that waited.
-    if (unfinished && !unfinished.closed) this.#ready.add(unfinished);
-    if (this.#ready.size > 0 && !this.#waiting && !this.#closed) {
+    this.#ready.turn();
+    if (this.#ready.first && !this.#waiting && !this.#closed) {
       this.#waiting = true;
       this.#context.dispatcher.enqueue(this);
     }

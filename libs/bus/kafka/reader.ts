@@ -2,6 +2,7 @@ import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Logger } from "@convergence/runtime/log.ts";
 import type { Cluster } from "kafkajs";
 import type { BusRecord, Offset, Partition } from "../port.ts";
+import { ReadyCursors } from "../ready-cursors.ts";
 import { connect } from "./client.ts";
 import { Cursor, type CursorOptions } from "./cursor.ts";
 import { errorType, isPassing } from "./errors.ts";
@@ -10,9 +11,6 @@ import { Lease } from "./lease.ts";
 import type { Lookups } from "./lookups.ts";
 import { Outage } from "./reach.ts";
 import type { Topic } from "./topics.ts";
-
-/** How many records are handled before the event loop has its turn. */
-const TURN_RECORDS = 500;
 
 /** The longest wait at a broker for what the other line's fetch, under way already, could not take along. */
 const SECOND_WAIT_MS = 50;
@@ -66,7 +64,7 @@ export class Reader {
   readonly #lines: [Line, Line];
   readonly #cursors = new Set<Cursor>();
   readonly #outage: Outage;
-  #ready = new Set<Cursor>();
+  readonly #ready = new ReadyCursors<Cursor>();
   #scheduled = false;
   #refreshing = false;
   #known: ReadonlySet<string> = new Set();
@@ -150,22 +148,8 @@ export class Reader {
   }
 
   #drainReady(): void {
-    const cursors = this.#ready;
-    this.#ready = new Set();
-    let budget = TURN_RECORDS;
-    let unfinished: Cursor | undefined;
-    for (const cursor of cursors) {
-      if (budget <= 0) {
-        this.#ready.add(cursor);
-        continue;
-      }
-      budget -= cursor.drain(budget);
-      if (budget <= 0) unfinished = cursor;
-    }
-    // It may have more to hand over, but comes behind those that waited.
-    if (unfinished && !unfinished.closed) this.#ready.add(unfinished);
-    const [next] = this.#ready;
-    if (next) this.notify(next);
+    this.#ready.turn();
+    if (this.#ready.first) this.notify(this.#ready.first);
   }
 
   /** Sends a fetch to each broker that leads a partition which nobody waits for, if a line to it is free. */
