@@ -135,8 +135,11 @@ describe("the services as processes of their own, over Kafka", () => {
   test("each service tells its part on its operator's port", async () => {
     const tells = (service: ServiceProcess | undefined, ...patterns: RegExp[]) =>
       eventually(
-        async () => await (await fetch(`${z.string().parse(service?.operatorUrl)}/metrics`)).text(),
-        (text) => patterns.every((pattern) => pattern.test(text)),
+        async () => {
+          const text = await (await fetch(`${z.string().parse(service?.operatorUrl)}/metrics`)).text();
+          return patterns.filter((pattern) => !pattern.test(text)).map(String);
+        },
+        (missing) => missing.length === 0,
         40_000,
       );
     const lag = (reader: string, topic: string) =>
@@ -145,7 +148,7 @@ describe("the services as processes of their own, over Kafka", () => {
         "m",
       );
     await Promise.all([
-      tells(gateways[0], lag("runs", "run.events")),
+      tells(gateways[0], lag("gateway:runs", "run.events")),
       tells(
         pipelines[0],
         lag("pipeline-service", "run.commands"),
