@@ -28,8 +28,11 @@ export class Nemesis {
         continue;
       }
       const place = "service" in fault ? fault.service : fault.kind;
-      await this.#running.get(place);
-      this.#running.set(place, this.#strike(fault));
+      const before = this.#running.get(place) ?? Promise.resolve();
+      this.#running.set(
+        place,
+        before.then(() => this.#strike(fault)),
+      );
     }
     await this.#settled();
   }

@@ -106,7 +106,7 @@ async function stopBroker(stage: Stage, fault: Of<"outage">): Promise<string> {
   await probing;
   await pause(fault.ms - (performance.now() - begun));
   const ms = Math.round(performance.now() - begun);
-  await system.broker.start();
+  await system.startBroker();
   stage.outages.push(outage);
   await system.ready();
   return `the broker was away for ${ms} ms; ${outage.writes.length} writes and ${outage.reads.length} reads meanwhile`;

@@ -109,6 +109,16 @@ export class System {
     }
   }
 
+  /** Starts the broker after its stop. On a busy machine it may need longer than it is given: then once more. */
+  async startBroker(): Promise<void> {
+    try {
+      await this.broker.start();
+    } catch {
+      await this.broker.stop();
+      await this.broker.start();
+    }
+  }
+
   async close(): Promise<void> {
     for (const instance of this.instances) instance.stop();
     await this.cluster.close();
