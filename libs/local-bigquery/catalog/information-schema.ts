@@ -4,6 +4,7 @@ import type { TableColumn, TableView } from "../sql/analysis.ts";
 import { ident, quote } from "../sql/expr.ts";
 import { duckType, INT64, STRING, TIMESTAMP, type Type, typeName } from "../sql/types.ts";
 import { type Catalog, kindOf, type Table, type TableKind, viewQuery } from "./catalog.ts";
+import { jobs, type LiveView, partitions } from "./information-live.ts";
 import { typeOfField } from "./schema.ts";
 
 type Value = string | number | boolean | null | Date;
@@ -158,7 +159,8 @@ export function informationSchema(
   dataset: string | undefined,
 ): TableView {
   const own = dataset === undefined ? [] : catalog.tablesOf(project, dataset);
-  const view = viewNamed(catalog, name.toUpperCase(), project, dataset, own);
+  const live = liveViewNamed(name.toUpperCase(), project, dataset, own);
+  const view = live ?? viewNamed(catalog, name.toUpperCase(), project, dataset, own);
   const columnsOf: TableColumn[] = view.columns.map(([column, type]) => ({
     name: column,
     type,
@@ -167,9 +169,19 @@ export function informationSchema(
   return {
     name: { project, dataset: dataset ?? "", table: `INFORMATION_SCHEMA.${name.toUpperCase()}` },
     columns: columnsOf,
-    duck: valuesSql(view),
+    duck: "sql" in view ? view.sql : valuesSql(view),
     virtual: true,
   };
+}
+
+function liveViewNamed(
+  name: string,
+  project: string,
+  dataset: string | undefined,
+  own: Table[],
+): LiveView | undefined {
+  if (dataset !== undefined) return name === "PARTITIONS" ? partitions(own) : undefined;
+  return name === "JOBS" || name === "JOBS_BY_PROJECT" ? jobs(project) : undefined;
 }
 
 function viewNamed(

@@ -3,7 +3,7 @@ import { viewQuery } from "../catalog/catalog.ts";
 import { checkTableId, duckSchema, duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { type Field, typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
-import { duplicate, invalid } from "../errors.ts";
+import { duplicate, invalid, notImplemented } from "../errors.ts";
 import { type JsonObject, numberOf } from "../json.ts";
 import { ident } from "../sql/expr.ts";
 import { duckType } from "../sql/types.ts";
@@ -24,14 +24,14 @@ export function checkLayout(fields: Field[], metadata: JsonObject): void {
     const { field, type } = timePartitioning;
     if (!["DAY", "HOUR", "MONTH", "YEAR"].includes(String(type)))
       throw invalid(`Invalid time partitioning type ${String(type)}`);
-    if (field !== undefined) {
-      const found = find(field);
-      if (!found) throw invalid("The field specified for partitioning cannot be found in the schema.");
-      if (!PARTITIONABLE.has(found.type) || found.mode === "REPEATED")
-        throw invalid(
-          `The field specified for time partitioning can only be of type TIMESTAMP, DATE or DATETIME. The type found is: ${found.type}.`,
-        );
-    }
+    if (field === undefined || /^_PARTITION(TIME|DATE)$/i.test(String(field)))
+      throw notImplemented("partitioning by ingestion time");
+    const found = find(field);
+    if (!found) throw invalid("The field specified for partitioning cannot be found in the schema.");
+    if (!PARTITIONABLE.has(found.type) || found.mode === "REPEATED")
+      throw invalid(
+        `The field specified for time partitioning can only be of type TIMESTAMP, DATE or DATETIME. The type found is: ${found.type}.`,
+      );
   }
   if (typeof clustering === "object" && clustering !== null && !Array.isArray(clustering)) {
     const names = Array.isArray(clustering.fields) ? clustering.fields : [];
