@@ -2,7 +2,7 @@ import type avro from "avsc";
 import { rabin } from "./fingerprint.ts";
 import type { Message, MessageOf, MessageType } from "./messages.ts";
 import { MESSAGE_TYPES } from "./messages.ts";
-import { canonical, compile, readHistory, readSchemas } from "./schemas.ts";
+import { canonical, compile, type NamedSchema, readHistory, readSchemas } from "./schemas.ts";
 
 /**
  * Records travel in Avro's single-object encoding: C3 01, the writer schema's fingerprint (8 bytes, little-endian),
@@ -22,40 +22,57 @@ interface Reader {
   resolver: ReturnType<avro.Type["createResolver"]> | undefined;
 }
 
-const current = compile(readSchemas());
-const writers = new Map<string, Writer>();
-const readers = new Map<string, Reader>();
-
-for (const name of MESSAGE_TYPES) {
-  const type = current.get(name);
-  if (type === undefined) throw new Error(`no schema for ${name}: see libs/contracts/schemas`);
-  const fingerprint = rabin(canonical(type));
-  writers.set(name, { type, header: Buffer.concat([MARKER, fingerprint]) });
-  readers.set(fingerprint.toString("hex"), { name, type, resolver: undefined });
-}
-for (const { name, schema } of readHistory()) {
-  const reader = MESSAGE_TYPES.find((known) => known === name);
-  const type = reader === undefined ? undefined : current.get(reader);
-  const written = compile(new Map([[schema.name, schema]])).get(schema.name);
-  if (reader === undefined || type === undefined || written === undefined) continue;
-  const key = rabin(canonical(written)).toString("hex");
-  if (!readers.has(key)) readers.set(key, { name: reader, type, resolver: type.createResolver(written) });
-}
-
 /** A stored record that no schema known here reads. */
 export class UnreadableRecord extends Error {
   override readonly name = "UnreadableRecord";
 }
 
-/** Encodes a message with its current schema. @throws Error when it does not fit its schema. */
-export function encode(message: Message): Buffer {
+/** What a release writes and reads. */
+export interface Codec {
+  /** Encodes a message with its current schema. @throws Error when it does not fit its schema. */
+  encode(message: Message): Buffer;
+  /** Decodes a stored record, whichever release wrote it. @throws UnreadableRecord */
+  decode(bytes: Uint8Array): Message;
+  writers: ReadonlyMap<string, Writer>;
+}
+
+/** The codec of a release: it writes with these schemas, and reads whatever was written with these or with history's. */
+export function codecOf(
+  schemas: ReadonlyMap<string, NamedSchema>,
+  history: readonly { name: string; schema: NamedSchema }[],
+): Codec {
+  const current = compile(schemas);
+  const writers = new Map<string, Writer>();
+  const readers = new Map<string, Reader>();
+  for (const name of MESSAGE_TYPES) {
+    const type = current.get(name);
+    if (type === undefined) throw new Error(`no schema for ${name}: see libs/contracts/schemas`);
+    const fingerprint = rabin(canonical(type));
+    writers.set(name, { type, header: Buffer.concat([MARKER, fingerprint]) });
+    readers.set(fingerprint.toString("hex"), { name, type, resolver: undefined });
+  }
+  for (const { name, schema } of history) {
+    const reader = MESSAGE_TYPES.find((known) => known === name);
+    const type = reader === undefined ? undefined : current.get(reader);
+    const written = compile(new Map([[schema.name, schema]])).get(schema.name);
+    if (reader === undefined || type === undefined || written === undefined) continue;
+    const key = rabin(canonical(written)).toString("hex");
+    if (!readers.has(key)) readers.set(key, { name: reader, type, resolver: type.createResolver(written) });
+  }
+  return {
+    encode: (message) => encodeWith(writers, message),
+    decode: (bytes) => decodeWith(readers, bytes),
+    writers,
+  };
+}
+
+function encodeWith(writers: ReadonlyMap<string, Writer>, message: Message): Buffer {
   const writer = writers.get(message.type);
   if (writer === undefined) throw new Error(`not a message type: ${message.type}`);
   return Buffer.concat([writer.header, writer.type.toBuffer(message)]);
 }
 
-/** Decodes a stored record, whichever release wrote it. @throws UnreadableRecord */
-export function decode(bytes: Uint8Array): Message {
+function decodeWith(readers: ReadonlyMap<string, Reader>, bytes: Uint8Array): Message {
   const buffer = Buffer.isBuffer(bytes)
     ? bytes
     : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -73,6 +90,11 @@ export function decode(bytes: Uint8Array): Message {
     throw new UnreadableRecord(`${reader.name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
+
+/** The codec of this release. */
+const { encode, decode, writers } = codecOf(readSchemas(), readHistory());
+
+export { decode, encode };
 
 /**
  * Decodes a record that must be one of the given types.

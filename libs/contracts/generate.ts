@@ -1,11 +1,18 @@
 /**
  * `npm run schemas`: makes messages.ts from the .avsc files and puts each current schema into history/,
- * where every schema ever released stays.
+ * where every schema ever released stays; so with the next release's, which lie in next/.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { rabin } from "./fingerprint.ts";
-import { type AvroType, canonical, compile, type NamedSchema, readSchemas } from "./schemas.ts";
+import {
+  type AvroType,
+  canonical,
+  compile,
+  type NamedSchema,
+  readComingSchemas,
+  readSchemas,
+} from "./schemas.ts";
 import { TOPICS } from "./topics.ts";
 
 const here = import.meta.dirname;
@@ -72,13 +79,19 @@ function constant(topic: string): string {
   return topic.replace(/[.-]/g, "_").toUpperCase();
 }
 
-function writeHistory(): void {
-  const folder = path.join(here, "schemas", "history");
-  const compiled = compile(readSchemas());
-  for (const name of messageNames()) {
+/** Of each record type that travels, its self-contained schema. */
+export function historyOf(schemas: ReadonlyMap<string, NamedSchema>): { name: string; text: string }[] {
+  const compiled = compile(schemas);
+  return [...messageNames()].map((name) => {
     const type = compiled.get(name);
     if (type === undefined) throw new Error(`no schema for ${name}`);
-    const text = canonical(type);
+    return { name, text: canonical(type) };
+  });
+}
+
+function writeHistory(): void {
+  const folder = path.join(here, "schemas", "history");
+  for (const { name, text } of [...historyOf(readSchemas()), ...historyOf(readComingSchemas())]) {
     const file = path.join(folder, `${name}.${rabin(text).toString("hex")}.avsc`);
     if (!existsSync(file)) writeFileSync(file, `${JSON.stringify(JSON.parse(text))}\n`);
   }

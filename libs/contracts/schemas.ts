@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import avro from "avsc";
 
@@ -14,10 +14,23 @@ export interface NamedSchema {
 }
 export type AvroType = string | NamedSchema | { type: "array"; items: AvroType } | AvroType[];
 
-/** Every current schema by name, as its .avsc file declares it. */
+/** Every schema by name that this release writes with, as its .avsc file declares it. */
 export function readSchemas(): Map<string, NamedSchema> {
+  return readAreas("common", "run", "tenant");
+}
+
+/**
+ * The schemas that the next release will write with. Those that change lie in `next/` for one release, so that it reads
+ * what it may meet while the next one is rolled out beside it.
+ */
+export function readComingSchemas(): Map<string, NamedSchema> {
+  return readAreas("common", "run", "tenant", "next");
+}
+
+function readAreas(...areas: string[]): Map<string, NamedSchema> {
   const schemas = new Map<string, NamedSchema>();
-  for (const area of ["common", "run", "tenant"]) {
+  for (const area of areas) {
+    if (!existsSync(path.join(folder, area))) continue;
     for (const file of readdirSync(path.join(folder, area)).sort()) {
       const schema: NamedSchema = JSON.parse(readFileSync(path.join(folder, area, file), "utf8"));
       schemas.set(schema.name, schema);
@@ -27,7 +40,8 @@ export function readSchemas(): Map<string, NamedSchema> {
 }
 
 /**
- * Every schema ever released, self-contained, by name: what a stored record may have been written with.
+ * Every schema ever released, and the next release's, self-contained, by name: what a stored record may have been
+ * written with.
  * Files are named `<record>.<fingerprint>.avsc` and are never changed or removed.
  */
 export function readHistory(): { name: string; schema: NamedSchema }[] {
