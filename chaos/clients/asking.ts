@@ -26,6 +26,13 @@ export interface Reply extends Answer {
   process: string;
 }
 
+export interface InsistOptions {
+  /** Statuses that a repeat may change. */
+  passing?: readonly number[];
+  first?: Supervised;
+  noted?: (exchange: Exchange) => void;
+}
+
 interface Insisted {
   exchanges: Exchange[];
   answered: boolean;
@@ -49,16 +56,17 @@ export class Asking {
 
   /**
    * Asks until the answer is neither silence, nor a fault of the server's, nor one of `passing`. Null for who gave up.
-   * @param make makes the request anew for each try: keys may have changed
-   * @param first whom to ask first
+   * `make` makes the request anew for each try: keys may have changed.
    */
   async insist(
     operation: Insisted,
     make: () => Request,
-    { passing = [], first }: { passing?: readonly number[]; first?: Supervised } = {},
+    { passing = [], first, noted }: InsistOptions = {},
   ): Promise<Reply | null> {
     for (let tries = 1, target = first; ; tries += 1, target = undefined) {
       const reply = await this.once(operation.exchanges, make(), target ?? this.#prng.pick(this.#gateways));
+      const exchange = operation.exchanges.at(-1);
+      if (exchange !== undefined) noted?.(exchange);
       if (reply !== null && reply.status < 500 && reply.status !== 429 && !passing.includes(reply.status)) {
         operation.answered = true;
         return reply;

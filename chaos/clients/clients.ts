@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import type { Prng } from "../../simulation/world/prng.ts";
-import type { Outage } from "../checker/evidence.ts";
 import {
+  type Exchange,
   type Issue,
   type List,
   type Look,
@@ -15,7 +14,7 @@ import {
   type TemplateName,
 } from "../history.ts";
 import type { Supervised } from "../system/supervised.ts";
-import { Asking, ONBOARDING_PATIENCE_MS, type Reply } from "./asking.ts";
+import { Asking, type InsistOptions, ONBOARDING_PATIENCE_MS, type Reply } from "./asking.ts";
 import { type HeldKey, Tenant } from "./tenant.ts";
 
 const triggered = z.object({ pipeline_logging_id: z.string() });
@@ -105,7 +104,7 @@ export class Clients {
   }
 
   /** Asks for a run, perhaps repeats that later, perhaps follows it to its end. */
-  async submit(tenant: Tenant, template: TemplateName, first?: Supervised): Promise<Submit> {
+  async submit(tenant: Tenant, template: TemplateName, options: InsistOptions = {}): Promise<Submit> {
     const operation: Submit = {
       kind: "submit",
       tenant: tenant.name,
@@ -116,7 +115,7 @@ export class Clients {
       answered: false,
     };
     this.operations.push(operation);
-    await this.#ask(tenant, operation, first);
+    await this.#ask(tenant, operation, options);
     return operation;
   }
 
@@ -126,7 +125,7 @@ export class Clients {
     await this.#ask(tenant, operation);
   }
 
-  async #ask(tenant: Tenant, operation: Submit, first?: Supervised): Promise<void> {
+  async #ask(tenant: Tenant, operation: Submit, options: InsistOptions = {}): Promise<void> {
     const path = `/api/v1/pipelines/run/${tenant.name}/${TEMPLATES[operation.template]}`;
     const reply = await this.#asking.insist(
       operation,
@@ -136,7 +135,7 @@ export class Clients {
         body: {},
         headers: { ...keyHeader(tenant.main()), "Idempotency-Key": operation.idempotencyKey },
       }),
-      { passing: passing(tenant), first },
+      { ...options, passing: passing(tenant) },
     );
     if (reply?.status !== 200) return;
     const id = triggered.parse(reply.body).pipeline_logging_id;
@@ -222,58 +221,12 @@ export class Clients {
 
   /** A read with a key. */
   tryKey(key: HeldKey, gateway: Supervised): Promise<Reply | null> {
-    return this.#asking.once(
-      [],
-      { method: "GET", path: "/api/v1/pipelines/runs?limit=1", headers: keyHeader(key) },
-      gateway,
-    );
+    return this.read(key, "/api/v1/pipelines/runs?limit=1", gateway, []);
   }
 
-  /** For `ms` while the broker is away, asks every gateway for a run and for what it knows; notes what is answered by then. */
-  async probe(gateways: readonly Supervised[], ms: number, outage: Outage): Promise<void> {
-    const until = Date.now() + ms;
-    const calm = this.tenants.filter(({ recreated }) => !recreated);
-    await Promise.all(
-      gateways.map(async (gateway, index) => {
-        const tenant = calm[index % calm.length];
-        if (tenant === undefined) return;
-        while (Date.now() < until) {
-          await this.#probeOnce(tenant, gateway, until, outage);
-          await pause(500);
-        }
-      }),
-    );
-  }
-
-  async #probeOnce(tenant: Tenant, gateway: Supervised, until: number, outage: Outage): Promise<void> {
-    const reads: Outage["reads"][number][] = [];
-    const headers = keyHeader(tenant.main());
-    await this.#asking.once(reads, { method: "GET", path: "/api/v1/pipelines/runs", headers }, gateway);
-    const last = tenant.runs.at(0);
-    if (last !== undefined)
-      await this.#asking.once(
-        reads,
-        { method: "GET", path: `/api/v1/pipelines/runs/${last.id}`, headers },
-        gateway,
-      );
-    const [writing, first] = this.#submitWatched(tenant, gateway);
-    this.start(writing);
-    const left = Math.max(0, until - Date.now());
-    const write = await Promise.race([first, pause(left).then(() => undefined)]);
-    outage.reads.push(...reads.filter(({ at, ms }) => at + ms < until));
-    if (write !== undefined && write.at + write.ms < until) outage.writes.push(write);
-  }
-
-  /** A submission that goes on until it is answered, and its first exchange. */
-  #submitWatched(tenant: Tenant, gateway: Supervised) {
-    const before = this.operations.length;
-    const done = this.submit(tenant, "noop", gateway);
-    const operation = this.operations[before];
-    const first = (async () => {
-      while (operation?.exchanges[0] === undefined) await pause(20);
-      return operation.exchanges[0];
-    })();
-    return [done.then(() => undefined), first] as const;
+  /** A read, once, noted among `exchanges` alone. */
+  read(key: HeldKey, path: string, gateway: Supervised, exchanges: Exchange[]): Promise<Reply | null> {
+    return this.#asking.once(exchanges, { method: "GET", path, headers: keyHeader(key) }, gateway);
   }
 
   #admin(): Record<string, string> {

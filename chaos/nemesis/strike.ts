@@ -3,8 +3,9 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Outage, Poison } from "../checker/evidence.ts";
 import type { Clients } from "../clients/clients.ts";
+import { probe } from "../clients/probe.ts";
 import type { Supervised } from "../system/supervised.ts";
-import type { System } from "../system/system.ts";
+import type { Group, System } from "../system/system.ts";
 import { pause, until } from "../until.ts";
 import type { Fault } from "./plan.ts";
 import { putPoison } from "./poison.ts";
@@ -74,7 +75,7 @@ async function freeze(stage: Stage, fault: Of<"pause">): Promise<string> {
   const target = chosen(stage, fault);
   const { process } = target;
   const group = fault.service;
-  const before = await system.members(group);
+  const before = await wholeGroup(system, group);
   const begun = performance.now();
   target.signal("SIGSTOP");
   try {
@@ -92,6 +93,13 @@ async function freeze(stage: Stage, fault: Of<"pause">): Promise<string> {
   return `${process} was stopped for ${ms} ms; its group fell from ${before} members`;
 }
 
+/** Waits until a group has every instance and nobody else: those that were killed are counted out late. */
+async function wholeGroup(system: System, group: Group): Promise<number> {
+  const all = system.of(group).length;
+  await until(`${group} has ${all} members`, async () => (await system.members(group)) === all, READY_MS);
+  return all;
+}
+
 /** As ps tells it: T for a stopped process. */
 function stateOf(pid: number): string {
   return spawnSync("ps", ["-o", "state=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim();
@@ -101,10 +109,7 @@ async function stopBroker(stage: Stage, fault: Of<"outage">): Promise<string> {
   const { system, clients } = stage;
   await system.broker.stop();
   const begun = performance.now();
-  const outage: Outage = { writes: [], reads: [] };
-  const probing = clients.probe(system.gateways, fault.ms, outage);
-  await probing;
-  await pause(fault.ms - (performance.now() - begun));
+  const outage = await probe(clients, system.gateways, fault.ms);
   const ms = Math.round(performance.now() - begun);
   await system.startBroker();
   stage.outages.push(outage);
@@ -121,7 +126,7 @@ async function poison(stage: Stage, fault: Of<"poison">): Promise<string> {
 async function storm(stage: Stage, fault: Of<"storm">): Promise<string> {
   const { system } = stage;
   const group = fault.service;
-  const before = await system.members(group);
+  const before = await wholeGroup(system, group);
   let most = before;
   let joined = 0;
   const guests = Array.from({ length: fault.joins }, async (_, n) => {
