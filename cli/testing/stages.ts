@@ -123,14 +123,14 @@ async function orElse<T>(clear: () => Promise<void>, run: () => Promise<T>): Pro
   }
 }
 
-interface Output {
+export interface Output {
   descriptor: number;
   lines(): Promise<Record<string, unknown>[]>;
   remove(): Promise<void>;
 }
 
 /** Where processes print their log lines to. */
-async function outputFile(): Promise<Output> {
+export async function outputFile(): Promise<Output> {
   const folder = await mkdtemp(path.join(tmpdir(), "convergence-output-"));
   const file = path.join(folder, "log");
   const descriptor = openSync(file, "a");

@@ -39,6 +39,7 @@ export interface WorldOptions {
   openOnboarding?: boolean;
   catalogue?: GatewayDeps["catalogue"];
   instance?: string;
+  log?: GatewayDeps["log"];
   /** False: do not wait until the gateway is ready. */
   untilReady?: boolean;
 }
@@ -106,7 +107,7 @@ export async function openWorld(t: TestContext, options: WorldOptions = {}): Pro
     instance: options.instance ?? "gateway-1",
     catalogue: options.catalogue ?? noTemplates,
     platformDataset: "convergence_platform",
-    log: quiet,
+    log: options.log ?? quiet,
     metrics: gatewayMetrics(registry),
   });
   if (options.untilReady !== false) await gateway.ready;
