@@ -32,7 +32,7 @@ export function openApiDocument(routes: readonly Route[], version: string): ApiD
       version,
       description:
         "Runs declarative data pipelines over cloud cost data, one BigQuery dataset per customer. Errors are " +
-        "application/problem+json; every answer bears X-Request-Id.",
+        "application/problem+json; every answer bears X-Request-Id and traceresponse, and a traceparent is heeded.",
     },
     servers: [{ url: "/" }],
     tags: [
