@@ -1,5 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { macroStatements } from "../sql/macros.ts";
+import { Sandbox } from "./sandbox.ts";
 import { registerScalars } from "./scalars.ts";
 
 /** The layout of the database file. A file of a higher number is refused. */
@@ -70,7 +71,7 @@ async function prepare(connection: DuckDBConnection, file: string | null): Promi
   }
   for (const statement of LAYOUT) await connection.run(statement);
   await connection.run(`INSERT INTO bq.store SELECT ${FORMAT} WHERE NOT EXISTS (SELECT 1 FROM bq.store)`);
-  registerScalars(connection);
+  registerScalars(connection, await Sandbox.load());
   for (const statement of macroStatements()) await connection.run(statement);
   for (const statement of SETTINGS) await connection.run(statement);
 }

@@ -12,6 +12,8 @@ import { farmFingerprint } from "../sql/fingerprint.ts";
 import { appendAll, insertAt, jsonKeys, removeAt, setAt, stripNulls } from "../sql/jsonedit.ts";
 import { canonicalJson } from "../sql/jsontext.ts";
 import { INTERVAL_SCALARS } from "./interval-scalars.ts";
+import { javascriptScalar } from "./javascript.ts";
+import type { Sandbox } from "./sandbox.ts";
 import type { Scalar } from "./scalar.ts";
 
 const bytes = (value: DuckDBValue | undefined): Buffer =>
@@ -47,8 +49,9 @@ const SCALARS: Record<string, Scalar> = {
 };
 
 /** Makes the functions known to the database. */
-export function registerScalars(connection: DuckDBConnection): void {
-  for (const [name, { params, result, make }] of Object.entries(SCALARS)) {
+export function registerScalars(connection: DuckDBConnection, sandbox: Sandbox): void {
+  const all = { ...SCALARS, bq_javascript: javascriptScalar(sandbox) };
+  for (const [name, { params, result, make }] of Object.entries(all)) {
     const scalar = DuckDBScalarFunction.create({
       name,
       parameterTypes: params,

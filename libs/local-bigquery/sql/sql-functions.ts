@@ -3,6 +3,7 @@ import { type Analysis, type Column, childScope, fresh, type Scope } from "./ana
 import { asList, only, parseStatement } from "./ast.ts";
 import { coerce, coercible } from "./coerce.ts";
 import { type Expr, ident, nullOf } from "./expr.ts";
+import { callJavaScript } from "./javascript.ts";
 import type { Token } from "./lex.ts";
 import { type Context, lower } from "./lower-expr.ts";
 import { lowerQuery } from "./query.ts";
@@ -15,8 +16,8 @@ const DEEPEST = 20;
 
 /** A call of a function, with the body put in its place. The body sees its parameters and nothing else. */
 export function inlineFunction(context: Context, made: Routine, args: unknown[], where: string): Expr {
-  if (made.javascript !== undefined) throw notImplemented(`JavaScript functions${where}`);
   const columns = bindArguments(context, made, args, where);
+  if (made.javascript !== undefined) return callJavaScript(made, columns, where);
   const expr = lowerBody(context.analysis, made, columns);
   if (made.returns === undefined) return { sql: `(${expr.sql})`, type: expr.type, where };
   return { sql: `(${returned(made, expr, made.returns).sql})`, type: made.returns, where };
