@@ -61,7 +61,8 @@ export function planFaults(seed: string, minutes: number): Planned[] {
   while (at < end - 8_000) {
     if (deck.length === 0) {
       const had = planned.filter(({ kind }) => kind === "outage").length;
-      deck = shuffled(prng, FAULT_KINDS).filter((kind) => kind !== "outage" || had < outages);
+      const isDue = had <= Math.floor((at * outages) / end);
+      deck = shuffled(prng, FAULT_KINDS).filter((kind) => kind !== "outage" || isDue);
     }
     const kind = deck.shift();
     if (kind === undefined) break;
