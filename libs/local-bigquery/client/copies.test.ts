@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { at, fails, metadataOf, type Step, steps } from "./steps.ts";
+import { at, fails, metadataOf, type Step, steps } from "./steps-test-kit.ts";
 
 async function withTable({ rows }: Step): Promise<void> {
   await rows("CREATE TABLE t (day DATE, v INT64) PARTITION BY day CLUSTER BY v");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { clientOf, failureOf } from "../test-kit.ts";
-import { at, fails, metadataOf, steps } from "./steps.ts";
+import { at, fails, metadataOf, steps } from "./steps-test-kit.ts";
 
 steps("datasets", {
   "a dataset is made with location, labels and description": async ({ client }) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { at, fails, metadataOf, type Step, steps } from "./steps.ts";
+import { at, fails, metadataOf, type Step, steps } from "./steps-test-kit.ts";
 
 interface Into {
   table?: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../json.ts";
-import { at, fails, metadataOf, type Step, send, steps } from "./steps.ts";
+import { at, fails, metadataOf, type Step, send, steps } from "./steps-test-kit.ts";
 
 async function dry(step: Step, query: string, more: object = {}): Promise<JsonObject> {
   const defaultDataset = { datasetId: step.id };

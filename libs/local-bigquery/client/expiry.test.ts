@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Kit, startKit } from "../test-kit.ts";
-import { fails, metadataOf } from "./steps.ts";
+import { fails, metadataOf } from "./steps-test-kit.ts";
 
 const BEGIN = 1_800_000_000_000;
 const HOUR = 3_600_000;

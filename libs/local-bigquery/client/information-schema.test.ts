@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { at, fails, steps } from "./steps.ts";
+import { at, fails, steps } from "./steps-test-kit.ts";
 
 steps("INFORMATION_SCHEMA", {
   "SCHEMATA lists the project's datasets": async ({ rows, id }) => {

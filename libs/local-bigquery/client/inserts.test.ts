@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { InsertRowsOptions, RowMetadata } from "@google-cloud/bigquery";
-import { at, fails, type Step, steps } from "./steps.ts";
+import { at, fails, type Step, steps } from "./steps-test-kit.ts";
 
 const SCHEMA = {
   fields: [

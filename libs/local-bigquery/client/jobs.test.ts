@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { failureOf } from "../test-kit.ts";
-import { at, fails, metadataOf, type Step, send, steps } from "./steps.ts";
+import { at, fails, metadataOf, type Step, send, steps } from "./steps-test-kit.ts";
 
 async function withTable({ rows }: Step): Promise<void> {
   await rows("CREATE TABLE t (id INT64, name STRING)");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { JobLoadMetadata } from "@google-cloud/bigquery";
 import { PROJECT } from "../test-kit.ts";
-import { at, fails, metadataOf, type Step, steps } from "./steps.ts";
+import { at, fails, metadataOf, type Step, steps } from "./steps-test-kit.ts";
 
 const SCHEMA = {
   fields: [

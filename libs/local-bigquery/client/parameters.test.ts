@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { BigQuery, type Query } from "@google-cloud/bigquery";
-import { fails, type Step, send, steps } from "./steps.ts";
+import { fails, type Step, send, steps } from "./steps-test-kit.ts";
 
 /** What an expression over the typed parameter @p gives. */
 async function shown(

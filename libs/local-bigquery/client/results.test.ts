@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { at, fails, metadataOf, steps } from "./steps.ts";
+import { at, fails, metadataOf, steps } from "./steps-test-kit.ts";
 
 const FIVE = "SELECT x FROM UNNEST(GENERATE_ARRAY(1, 5)) AS x ORDER BY x";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { at, fails, metadataOf, type Step, steps } from "./steps.ts";
+import { at, fails, metadataOf, type Step, steps } from "./steps-test-kit.ts";
 
 async function withSales({ rows }: Step): Promise<void> {
   await rows("CREATE TABLE sales (shop STRING, kind STRING, day DATE, amount NUMERIC, info JSON)");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { at, fails, metadataOf, send, steps } from "./steps.ts";
+import { at, fails, metadataOf, send, steps } from "./steps-test-kit.ts";
 
 const NESTED = [
   { name: "id", type: "INTEGER", mode: "REQUIRED" },
