@@ -1,5 +1,5 @@
 import { invalid, notFound, notImplemented } from "../errors.ts";
-import { isObject, type JsonObject, objectOr } from "../json.ts";
+import { isObject, type JsonObject, objectOr, stringOr } from "../json.ts";
 import type { TableLookup, TableView } from "../sql/analysis.ts";
 import type { Routine, RoutineLookup } from "../sql/routines.ts";
 import { informationSchema } from "./information-schema.ts";
@@ -190,9 +190,18 @@ export function checkWritable(table: Table): void {
     throw invalid(`${legacyName(table.name)} is not allowed for this operation because it is a ${kind}`);
 }
 
+/** The column that a table is partitioned by, where its queries must filter on it. */
+function requiredFilter({ metadata }: Table): string | undefined {
+  const [time, range] = [objectOr(metadata.timePartitioning), objectOr(metadata.rangePartitioning)];
+  if (metadata.requirePartitionFilter !== true && time.requirePartitionFilter !== true) return undefined;
+  return stringOr(time.field ?? range.field, undefined);
+}
+
 export function viewOf(table: Table): TableView {
+  const filterOn = requiredFilter(table);
   return {
     ...(kindOf(table) === "SNAPSHOT" ? { readOnly: true } : {}),
+    ...(filterOn === undefined ? {} : { filterOn }),
     name: table.name,
     duck: duckTable(table.name),
     columns: table.fields.map((f) => ({

@@ -1,4 +1,4 @@
-import { isObject } from "../json.ts";
+import { isObject, type JsonObject, objectOr } from "../json.ts";
 import { ident, quote } from "../sql/expr.ts";
 import { arrayOf, BOOL, duckType, INT64, STRING, structOf, TIMESTAMP, type Type } from "../sql/types.ts";
 import { type Table, viewQuery } from "./catalog.ts";
@@ -51,13 +51,26 @@ function countedPartitions(table: Table): string {
   return `SELECT ${names}, ${partition ?? "NULL"}, count(*), ${8 * table.fields.length}, ${table.modified} FROM ${duckTable(table.name)} AS r${group}`;
 }
 
-function partitionSql({ metadata: { timePartitioning }, fields }: Table): string | undefined {
+function partitionSql({
+  metadata: { timePartitioning, rangePartitioning },
+  fields,
+}: Table): string | undefined {
+  if (isObject(rangePartitioning)) return rangeSql(rangePartitioning);
   if (!isObject(timePartitioning)) return undefined;
   const name = String(timePartitioning.field ?? "").toLowerCase();
   const field = fields.find((f) => f.name.toLowerCase() === name);
   const format = PARTITION_ID[String(timePartitioning.type)];
   if (!field || format === undefined) return undefined;
   return `coalesce(strftime(r.${ident(field.name)}, ${quote(format)}), '__NULL__')`;
+}
+
+/** The first integer of each range; what lies outside of all is in no partition. */
+function rangeSql({ field, range }: JsonObject): string {
+  const column = `r.${ident(String(field))}`;
+  const { start, end, interval } = objectOr(range);
+  const outside = `${column} < ${Number(start)} OR ${column} >= ${Number(end)}`;
+  const first = `${column} - (${column} - ${Number(start)}) % ${Number(interval)}`;
+  return `CASE WHEN ${column} IS NULL THEN '__NULL__' WHEN ${outside} THEN '__UNPARTITIONED__' ELSE CAST(${first} AS VARCHAR) END`;
 }
 
 const TABLE = structOf(["project_id", "dataset_id", "table_id"].map((name) => ({ name, type: STRING })));

@@ -74,6 +74,8 @@ function tableOptions(all: Table[]): View {
       const value = table.metadata[key];
       return typeof value === "string" ? [[...nameOf(table), option, "STRING", JSON.stringify(value)]] : [];
     });
+    if (table.metadata.requirePartitionFilter === true)
+      rowsOfTable.push([...nameOf(table), "require_partition_filter", "BOOL", "true"]);
     const labels = Object.entries(objectOr(table.metadata.labels));
     if (labels.length === 0) return rowsOfTable;
     const pairs = labels.map(([k, v]) => `STRUCT(${JSON.stringify(k)}, ${JSON.stringify(v)})`).join(", ");
@@ -138,10 +140,9 @@ function columns(all: Table[]): View {
 }
 
 function partitionField(table: Table): string | undefined {
-  const { timePartitioning } = table.metadata;
-  return isObject(timePartitioning) && timePartitioning.field !== undefined
-    ? String(timePartitioning.field).toLowerCase()
-    : undefined;
+  const { timePartitioning, rangePartitioning } = table.metadata;
+  const field = objectOr(timePartitioning).field ?? objectOr(rangePartitioning).field;
+  return field === undefined ? undefined : String(field).toLowerCase();
 }
 
 function clusterPosition(table: Table, column: string): number | null {

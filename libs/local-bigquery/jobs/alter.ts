@@ -3,7 +3,7 @@ import { duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { duplicate, invalidQuery, notFound } from "../errors.ts";
-import { isObject, type JsonObject } from "../json.ts";
+import { isObject, type JsonObject, objectOr } from "../json.ts";
 import type { Alteration, AlterTable } from "../sql/ddl.ts";
 import { ident } from "../sql/expr.ts";
 import type { Option } from "../sql/options.ts";
@@ -86,9 +86,9 @@ async function addColumn(transaction: Transaction, table: Table, action: Action<
 
 /** The columns that partitioning and clustering are by: they cannot go or be renamed. */
 function checkFree(table: Table, name: string): void {
-  const { timePartitioning, clustering } = table.metadata;
+  const { timePartitioning, rangePartitioning, clustering } = table.metadata;
   const clustered = isObject(clustering) && Array.isArray(clustering.fields) ? clustering.fields : [];
-  const used = [isObject(timePartitioning) ? timePartitioning.field : undefined, ...clustered];
+  const used = [objectOr(timePartitioning).field, objectOr(rangePartitioning).field, ...clustered];
   if (used.some((u) => same(String(u), name)))
     throw invalidQuery(`Column ${name} is used to partition or cluster the table and cannot be changed`);
 }
@@ -144,6 +144,7 @@ function withOptions(metadata: JsonObject, options: Map<string, Option>): JsonOb
   };
   const keys: Record<string, string> = {
     friendly_name: "friendlyName",
+    require_partition_filter: "requirePartitionFilter",
   };
   for (const [name, value] of options) if (value === null) delete merged[keys[name] ?? name];
   return merged;

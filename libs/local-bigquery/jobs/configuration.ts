@@ -22,7 +22,6 @@ const REFUSED = [
   "tableDefinitions",
   "connectionProperties",
   "createSession",
-  "rangePartitioning",
   "scriptOptions",
   "userDefinedFunctionResources",
   "destinationEncryptionConfiguration",
@@ -97,6 +96,7 @@ export function readDestination(
   if (write !== "WRITE_EMPTY" && write !== "WRITE_APPEND" && write !== "WRITE_TRUNCATE")
     throw invalid(`Invalid writeDisposition: ${write}`);
   const metadata: JsonObject = {};
-  for (const key of ["timePartitioning", "clustering"]) if (isSet(from[key])) metadata[key] = from[key];
+  for (const key of ["timePartitioning", "rangePartitioning", "clustering"])
+    if (isSet(from[key])) metadata[key] = from[key];
   return { name: { ...reference, table }, partition, create, write, metadata };
 }

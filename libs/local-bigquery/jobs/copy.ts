@@ -38,8 +38,8 @@ export function copyWork({ store, sizes }: QueryEngine, project: string, options
         if (duckTable(table.name) === duckTable(destination.name))
           throw invalid("A table cannot be copied onto itself");
       }
-      const { timePartitioning, clustering } = first.metadata;
-      const layout: JsonObject = { timePartitioning, clustering, ...destination.metadata };
+      const { timePartitioning, rangePartitioning, clustering } = first.metadata;
+      const layout: JsonObject = { timePartitioning, rangePartitioning, clustering, ...destination.metadata };
       const metadata = Object.fromEntries(Object.entries(layout).filter(([, value]) => isObject(value)));
       const target = await readyTable(transaction, { ...destination, metadata }, first.fields, () =>
         store.creationTime(),

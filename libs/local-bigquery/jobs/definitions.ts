@@ -133,7 +133,12 @@ export function columnField(column: ColumnDef): Field {
 
 function tableMetadata(ddl: CreateTable): JsonObject {
   const metadata: JsonObject = optionMetadata(ddl.options);
-  if (ddl.partition) metadata.timePartitioning = { type: ddl.partition.type, field: ddl.partition.field };
+  const { partition } = ddl;
+  if (partition && "range" in partition)
+    metadata.rangePartitioning = { field: partition.field, range: { ...partition.range } };
+  else if (partition) metadata.timePartitioning = { type: partition.type, field: partition.field };
+  if (metadata.requirePartitionFilter === true && !partition)
+    throw invalidQuery("require_partition_filter is set for a table that is not partitioned");
   if (ddl.cluster.length > 0) metadata.clustering = { fields: ddl.cluster };
   return metadata;
 }
@@ -145,6 +150,8 @@ export function optionMetadata(options: Map<string, Option>): JsonObject {
     if (name === "description" && typeof value === "string") metadata.description = value;
     else if (name === "friendly_name" && typeof value === "string") metadata.friendlyName = value;
     else if (name === "location" && typeof value === "string") metadata.location = value;
+    else if (name === "require_partition_filter" && typeof value === "boolean")
+      metadata.requirePartitionFilter = value;
     else if (name === "labels" && isPairs(value)) metadata.labels = Object.fromEntries(value);
     else throw notImplemented(`option ${name}`);
   }

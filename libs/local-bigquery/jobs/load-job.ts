@@ -16,13 +16,7 @@ interface Load {
   options: JsonObject;
 }
 
-const REFUSED = [
-  "sourceUris",
-  "autodetect",
-  "schemaUpdateOptions",
-  "rangePartitioning",
-  "hivePartitioningOptions",
-];
+const REFUSED = ["sourceUris", "autodetect", "schemaUpdateOptions", "hivePartitioningOptions"];
 
 function readLoad(project: string, options: JsonObject): Load {
   for (const name of REFUSED) {

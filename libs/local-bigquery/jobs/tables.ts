@@ -4,7 +4,7 @@ import { checkTableId, duckSchema, duckTable, legacyName, type TableName } from 
 import { type Field, typeOfField } from "../catalog/schema.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { duplicate, invalid, notImplemented } from "../errors.ts";
-import { type JsonObject, numberOf } from "../json.ts";
+import { isObject, type JsonObject, numberOf, objectOr } from "../json.ts";
 import { ident } from "../sql/expr.ts";
 import { duckType } from "../sql/types.ts";
 
@@ -19,7 +19,8 @@ const PARTITIONABLE = new Set(["DATE", "TIMESTAMP", "DATETIME"]);
 export function checkLayout(fields: Field[], metadata: JsonObject): void {
   const find = (name: unknown): Field | undefined =>
     fields.find((f) => f.name.toLowerCase() === String(name).toLowerCase());
-  const { timePartitioning, clustering } = metadata;
+  const { timePartitioning, rangePartitioning, clustering } = metadata;
+  if (isObject(rangePartitioning)) checkRange(rangePartitioning, find(rangePartitioning.field));
   if (typeof timePartitioning === "object" && timePartitioning !== null && !Array.isArray(timePartitioning)) {
     const { field, type } = timePartitioning;
     if (!["DAY", "HOUR", "MONTH", "YEAR"].includes(String(type)))
@@ -40,6 +41,21 @@ export function checkLayout(fields: Field[], metadata: JsonObject): void {
       if (!find(name))
         throw invalid(`The field specified for clustering cannot be found in the schema: ${String(name)}.`);
   }
+}
+
+/** Throws unless whole ranges of an INTEGER column are described, as many as the service allows. */
+function checkRange({ range }: JsonObject, field: Field | undefined): void {
+  if (!field) throw invalid("The field specified for partitioning cannot be found in the schema.");
+  if (field.type !== "INTEGER" || field.mode === "REPEATED")
+    throw invalid(
+      `The field specified for range partitioning must be of type INTEGER. The type found is: ${field.type}.`,
+    );
+  const [start, end, interval] = ["start", "end", "interval"].map((key) => numberOf(objectOr(range)[key]));
+  if (start === undefined || end === undefined || interval === undefined)
+    throw invalid("rangePartitioning.range needs start, end and interval");
+  if (interval <= 0 || start >= end)
+    throw invalid("Range partitioning needs start < end and a positive interval");
+  if ((end - start) / interval > 10_000) throw invalid("Range partitioning has more than 10000 partitions");
 }
 
 /** Makes a table: its metadata and its DuckDB table. `created` is kept where a table is only overwritten. */

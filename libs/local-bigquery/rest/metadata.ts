@@ -21,6 +21,7 @@ export const SETTABLE_TABLE = [
   "labels",
   "expirationTime",
   "timePartitioning",
+  "rangePartitioning",
   "clustering",
   "requirePartitionFilter",
   "resourceTags",

@@ -37,7 +37,7 @@ function reference(name: TableName): JsonObject {
 
 function brief(table: Table): JsonObject {
   const { name, metadata } = table;
-  const { labels, friendlyName, timePartitioning, clustering, expirationTime } = metadata;
+  const { labels, friendlyName, timePartitioning, rangePartitioning, clustering, expirationTime } = metadata;
   return {
     kind: "bigquery#table",
     id: legacyName(name),
@@ -47,6 +47,7 @@ function brief(table: Table): JsonObject {
     labels,
     friendlyName,
     timePartitioning,
+    rangePartitioning,
     clustering,
     expirationTime,
     creationTime: String(table.created),
@@ -75,19 +76,13 @@ async function countRows(store: Store, table: Table): Promise<number> {
   return Number(counted?.[0] ?? 0);
 }
 
-const NOT_TABLES = [
-  "materializedView",
-  "externalDataConfiguration",
-  "rangePartitioning",
-  "snapshotDefinition",
-];
+const NOT_TABLES = ["materializedView", "externalDataConfiguration", "snapshotDefinition"];
 
 export async function insertTable(store: Store, request: Request): Promise<Reply> {
   const body = request.json();
   const { project = "", dataset = "" } = request.params;
   for (const key of NOT_TABLES) if (isObject(body[key])) throw notImplemented(`tables.insert with ${key}`);
   if (!isObject(body.view) && !isObject(body.schema)) throw notImplemented("a table without a schema");
-  checkFilter(body);
   const table = stringOr(objectOr(body.tableReference).tableId, "");
   const name: TableName = { project, dataset, table };
   const sql = objectOr(body.view).query;
@@ -112,12 +107,6 @@ export async function insertTable(store: Store, request: Request): Promise<Reply
     );
   });
   return ok(await show(store, store.catalog.getTable(name)));
-}
-
-/** The service refuses queries without a filter on such a table; this endpoint cannot tell whether there is one. */
-function checkFilter(body: JsonObject): void {
-  if (body.requirePartitionFilter === true || objectOr(body.timePartitioning).requirePartitionFilter === true)
-    throw notImplemented("requirePartitionFilter");
 }
 
 /** The schema of a view with this query. */
@@ -152,7 +141,6 @@ export async function updateTable(store: Store, request: Request): Promise<Reply
   const body = request.json();
   if (isObject(body.view) || isObject(body.materializedView))
     throw notImplemented("a change of a view's query");
-  checkFilter(body);
   await store.write(async (transaction) => {
     const found = transaction.catalog.getTable(name);
     checkEtag(request, etagOf(found));

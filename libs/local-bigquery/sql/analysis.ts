@@ -29,6 +29,8 @@ export interface TableView {
   view?: ViewDefinition;
   /** Set for a snapshot. */
   readOnly?: boolean;
+  /** The column on which queries must filter. */
+  filterOn?: string;
 }
 
 export interface ViewDefinition {
@@ -133,6 +135,8 @@ export interface Column {
 export interface Relation {
   alias: string | null;
   columns: Column[];
+  /** Set for a table that must be filtered: by which column, and what that is in DuckDB. */
+  filter?: { table: string; column: string; sql: string };
   /** Set for UNNEST: the alias stands for this value, a STRUCT's fields being columns too. */
   value?: Expr;
 }

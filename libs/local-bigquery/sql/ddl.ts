@@ -18,11 +18,17 @@ export interface CreateTable {
   orReplace: boolean;
   ifNotExists: boolean;
   columns: ColumnDef[] | undefined;
-  partition: { field: string; type: "DAY" | "HOUR" | "MONTH" | "YEAR" } | undefined;
+  partition: { field: string; type: "DAY" | "HOUR" | "MONTH" | "YEAR" } | RangePartition | undefined;
   cluster: string[];
   options: Map<string, Option>;
   /** The tokens of the query after AS. */
   query: Token[] | undefined;
+}
+
+/** PARTITION BY RANGE_BUCKET(field, GENERATE_ARRAY(start, end, interval)). */
+export interface RangePartition {
+  field: string;
+  range: { start: string; end: string; interval: string };
 }
 
 /** CREATE [MATERIALIZED] VIEW. `sql` is its query's text. */
@@ -261,11 +267,26 @@ export class DdlReader extends OptionReader {
     }
   }
 
+  #rangePartition(field: string): RangePartition {
+    for (const word of [",", "GENERATE_ARRAY", "("]) this.expect(word);
+    const [start = "", end = "", interval = "1"] = this.list(() => this.#integer());
+    if (end === "") return this.unexpected();
+    this.expect(")");
+    this.expect(")");
+    return { field, range: { start, end, interval } };
+  }
+
+  #integer(): string {
+    const sign = this.takes("-") ? "-" : "";
+    const token = this.next();
+    return token.kind === "number" && /^\d+$/.test(token.text) ? sign + token.text : this.unexpected(token);
+  }
+
   #partition(): CreateTable["partition"] {
     const first = this.name();
     if (!this.takes("(")) return { field: first, type: "DAY" };
-    if (/^RANGE_BUCKET$/i.test(first)) throw notImplemented("PARTITION BY RANGE_BUCKET");
     const field = this.name();
+    if (/^RANGE_BUCKET$/i.test(first)) return this.#rangePartition(field);
     const unit = this.takes(",") ? this.name().toUpperCase() : "DAY";
     this.expect(")");
     const known = /^(DATE|TIMESTAMP_TRUNC|DATETIME_TRUNC|DATE_TRUNC)$/i.test(first);

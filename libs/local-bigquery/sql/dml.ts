@@ -11,8 +11,9 @@ import {
 import { asList, asNode, at, type Node, nameOf, only, optional } from "./ast.ts";
 import { forColumn } from "./coerce.ts";
 import { type Expr, ident, nullOf } from "./expr.ts";
-import { lowerFrom } from "./from.ts";
+import { filtered, lowerFrom } from "./from.ts";
 import { boolean, type Context, lower } from "./lower-expr.ts";
+import { checkPartitionFilter } from "./partition-filter.ts";
 import { lowerQuery } from "./query.ts";
 import { duckType, typeName } from "./types.ts";
 
@@ -51,7 +52,7 @@ export function targetOf(
   const columns = table.columns.map((c) => ({ name: c.name, type: c.type, sql: `${duck}.${ident(c.name)}` }));
   const name = alias ?? optional(body.alias, nameOf) ?? parts.at(-1)?.split(".").at(-1) ?? null;
   analysis.referenced.set(table.duck, table);
-  return { table, relation: { alias: name, columns }, duck };
+  return { table, relation: filtered({ alias: name, columns }, table), duck };
 }
 
 export function columnNamed(table: TableView, name: string, where: string): TableColumn {
@@ -175,6 +176,7 @@ export function lowerUpdate(analysis: Analysis, node: Node): Dml {
   scope.relations.unshift(target.relation);
   const context: Context = { analysis, scope };
   const where = whereOf(context, body.where_clause);
+  checkPartitionFilter(analysis, scope, asNode({ where: body.where_clause }).body.this, from + where);
   const seen = new Set<string>();
   const sets = asList(body.set).map((pair) => {
     const [name, value] = asList(pair);
@@ -226,6 +228,7 @@ export function lowerDelete(analysis: Analysis, node: Node): Dml {
   const scope: Scope = childScope(undefined);
   scope.relations.push(target.relation);
   const where = whereOf({ analysis, scope }, body.where_clause);
+  checkPartitionFilter(analysis, scope, asNode({ where: body.where_clause }).body.this, where);
   const sql = `DELETE FROM ${target.table.duck} AS ${target.duck} WHERE ${where}`;
   return { kind: "dml", statementType: "DELETE", target: target.table, sql };
 }

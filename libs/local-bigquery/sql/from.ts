@@ -9,6 +9,7 @@ import {
   fresh,
   type Relation,
   type Scope,
+  type TableView,
 } from "./analysis.ts";
 import { asList, asNode, at, type Node, nameOf, only, optional } from "./ast.ts";
 import { coerce, supertype } from "./coerce.ts";
@@ -156,7 +157,15 @@ function lowerTable(analysis: Analysis, scope: Scope, node: Node, outerAlias?: s
   });
   const name = alias ?? parts.at(-1)?.split(".").at(-1) ?? null;
   const sql = table.view ? expandView(analysis, table, table.view) : table.duck;
-  return { sql: `${sql} AS ${duck}`, relations: [{ alias: name, columns }], lateral: false };
+  return { sql: `${sql} AS ${duck}`, relations: [filtered({ alias: name, columns }, table)], lateral: false };
+}
+
+/** The relation, with the filter that its table asks for. */
+export function filtered(relation: Relation, { name, filterOn }: TableView): Relation {
+  const column = filterOn === undefined ? undefined : columnOf(relation, filterOn);
+  if (!column || filterOn === undefined) return relation;
+  const table = `${name.project}.${name.dataset}.${name.table}`;
+  return { ...relation, filter: { table, column: filterOn, sql: column.sql } };
 }
 
 /** FROM t, t.items: an array column of an item before it. */

@@ -32,6 +32,9 @@ const MACROS: Record<string, string> = {
       AND TRY_CAST(s AS TIMESTAMPTZ) IS NOT NULL THEN make_timestamp(epoch_us(TRY_CAST(s AS TIMESTAMPTZ)))
     WHEN s IS NOT NULL THEN bq.raise(concat('Invalid timestamp: ''', s, '''')) END`,
 
+  "in_zone(t, zone)": `CASE WHEN bq_zone_minutes(zone) IS NULL THEN timezone('UTC', timezone(bq_zone_name(zone), t))
+    ELSE t - to_minutes(bq_zone_minutes(zone)) END`,
+
   // Conversion to text.
   "float_text(x)": `CASE WHEN isnan(x) THEN 'NaN' WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'inf' ELSE '-inf' END
     WHEN CAST(format('{:.15g}', x) AS DOUBLE) = x THEN format('{:.15g}', x) ELSE format('{:.17g}', x) END`,

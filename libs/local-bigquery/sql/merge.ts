@@ -32,6 +32,7 @@ export function lowerMerge(analysis: Analysis, node: Node): Dml {
   const alias = into.kind === "alias" ? nameOf(only(into, "this", "alias").alias) : undefined;
   const target = targetOf(analysis, into.kind === "alias" ? asNode(into.body.this) : into, alias);
   const source: Scope = childScope(undefined);
+  if (target.relation.filter) throw notImplemented("MERGE into a table with require_partition_filter");
   const using = lowerFrom(analysis, source, { expressions: [using0(body.using)] }, []);
   const targetScope: Scope = { ...childScope(undefined), relations: [target.relation] };
   const both: Scope = { ...childScope(undefined), relations: [target.relation, ...source.relations] };

@@ -1,5 +1,5 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
-import { isObject } from "../json.ts";
+import { isObject, objectOr } from "../json.ts";
 import {
   type Analysis,
   type Column,
@@ -14,6 +14,7 @@ import { type Expr, field, pack } from "./expr.ts";
 import { lowerFrom } from "./from.ts";
 import { boolean, lower, pathOf } from "./lower-expr.ts";
 import { orderKeys, readOrderItem } from "./ordering.ts";
+import { checkPartitionFilter } from "./partition-filter.ts";
 import { lowerPath } from "./paths.ts";
 import { limitSql, type OutputColumn, ordered, orderItems, ordinalOf, type Query } from "./query.ts";
 import { isGroupable, structOf, typeName } from "./types.ts";
@@ -48,6 +49,7 @@ export function lowerSelect(analysis: Analysis, node: Node, scope: Scope): Query
   const from = lowerFrom(analysis, scope, body.from, body.joins);
   const context = { analysis, scope };
   const where = clause(body.where_clause, "WHERE", (v) => boolean(context, v, "WHERE clause"));
+  checkPartitionFilter(analysis, scope, objectOr(body.where_clause).this, from + where);
   const windows = asList(body.windows).length > 0 ? refuseWindows() : "";
   const items = asList(body.expressions).flatMap((value) => lowerItem(analysis, scope, value));
   if (items.length === 0) throw invalidQuery("SELECT list must not be empty");

@@ -13,7 +13,9 @@ import { DATE_FUNCTIONS, DATE_SPECIALS } from "./dates.ts";
 import { format } from "./format.ts";
 import { INTERVAL_FUNCTIONS, INTERVAL_SPECIALS } from "./intervals.ts";
 import { JSON_FUNCTIONS, JSON_SPECIALS } from "./jsons.ts";
+import { isKnown } from "./known.ts";
 import { MATH_FUNCTIONS } from "./math.ts";
+import { PARSE_SPECIALS } from "./parse-times.ts";
 import { RANGE_FUNCTIONS, RANGE_SPECIALS } from "./ranges.ts";
 import { REGEXP_SPECIALS } from "./regexps.ts";
 import { SPELLINGS } from "./spellings.ts";
@@ -63,6 +65,7 @@ const SPECIALS: Record<string, Special> = {
   ...INTERVAL_SPECIALS,
   ...RANGE_SPECIALS,
   ...TIME_SPECIALS,
+  ...PARSE_SPECIALS,
 };
 
 /** Whether the table has a function of this upper-case name, whatever its family. */
@@ -126,12 +129,8 @@ function lowerNamed(found: FunctionCall, path: string[]): Expr {
       where,
     );
   if (AGGREGATES[name]) throw invalidQuery(`Aggregate function ${name} not allowed here${where}`);
-  const stored = path.length > 1 && !NAMESPACES.has(path[0]?.toUpperCase() ?? "");
-  if (!stored) throw notImplemented(`function ${name}${where}`);
-  const routine = context.analysis.findRoutine(path);
+  if (isKnown(name)) throw notImplemented(`function ${name}${where}`);
+  const routine = path.length > 1 ? context.analysis.findRoutine(path) : undefined;
   if (routine?.kind !== "FUNCTION") throw invalidQuery(`Function not found: ${path.join(".")}${where}`);
   return inlineFunction(context, routine, args, where);
 }
-
-/** First words of built-in functions' names. */
-const NAMESPACES = new Set(["AEAD", "AI", "HLL_COUNT", "KEYS", "KLL_QUANTILES", "ML", "NET", "OBJ"]);

@@ -105,6 +105,7 @@ export const STRING_FUNCTIONS: Record<string, Signature[]> = {
     sig("STRING", "STRING", (s) => `bq_initcap(${s}, ${WORD_ENDS})`),
     sig("STRING, STRING", "STRING", (s, delimiters) => `bq_initcap(${s}, ${delimiters})`),
   ],
+  SOUNDEX: [sig("STRING", "STRING", (s) => `bq_soundex(${s})`)],
   CHR: [sig("INT64", "STRING", (n) => `chr(CAST(${n} AS INTEGER))`)],
   TRANSLATE: [sig("STRING, STRING, STRING", "STRING", (s, a, b) => `translate(${s}, ${a}, ${b})`)],
   STRING: [

@@ -1,8 +1,8 @@
 import { notImplemented } from "../../errors.ts";
-import { type Expr, quote } from "../expr.ts";
-import { constantText, lower } from "../lower-expr.ts";
+import type { Expr } from "../expr.ts";
+import { lower } from "../lower-expr.ts";
 import { call, sig } from "../signature.ts";
-import { DATE, DATETIME, duckType, INT64, TIME, TIMESTAMP, type Type } from "../types.ts";
+import { INT64 } from "../types.ts";
 import type { FunctionCall, Special } from "./index.ts";
 import { readInterval, readPart } from "./parts.ts";
 
@@ -48,31 +48,6 @@ function shift(sign: "+" | "-"): Special {
   };
 }
 
-/** Elements of PARSE_* that DuckDB's strptime reads the same way. */
-const PARSED = /^(?:[^%]|%[YmdHMSbBy%])*$/;
-const SPELLED: Record<string, string> = { "%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%E4Y": "%Y", "%R": "%H:%M" };
-
-function parse(type: Type): Special {
-  return (found) => {
-    const { context, args, name, where } = found;
-    const text = constantText(context, args[0]);
-    if (text === undefined || args.length !== 2)
-      throw notImplemented(`${name} with a format that is no string literal, or with a time zone${where}`);
-    const format = text.replace(/%(?:E4Y|[FTR])/g, (element) => SPELLED[element] ?? element);
-    // Without a year strptime takes 1900, GoogleSQL 1970.
-    const dated = type.kind === "TIME" || /%[Yy]/.test(format);
-    if (!dated || !PARSED.test(format))
-      throw notImplemented(`format ${JSON.stringify(text)} in ${name}${where}`);
-    return plain(
-      found,
-      2,
-      "STRING, STRING",
-      type.kind,
-      (_, s) => `CAST(strptime(${s}, ${quote(format)}) AS ${duckType(type)})`,
-    );
-  };
-}
-
 export const TIME_SPECIALS: Record<string, Special> = {
   TIME_ADD: shift("+"),
   TIME_SUB: shift("-"),
@@ -88,8 +63,4 @@ export const TIME_SPECIALS: Record<string, Special> = {
     const step = microsOf(found, readPart(found.args[1]));
     return plain(found, 1, "TIME", "TIME", (t) => atMicros(`${sinceMidnight(t)} // ${step} * ${step}`));
   },
-  PARSE_DATE: parse(DATE),
-  PARSE_DATETIME: parse(DATETIME),
-  PARSE_TIMESTAMP: parse(TIMESTAMP),
-  PARSE_TIME: parse(TIME),
 };

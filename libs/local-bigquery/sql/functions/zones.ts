@@ -1,9 +1,9 @@
 import { invalidQuery, notImplemented } from "../../errors.ts";
 import { quote } from "../expr.ts";
 import { type Context, constantText } from "../lower-expr.ts";
+import { readZoneText, type Zone } from "../time-zones.ts";
 
-/** A time zone: minutes east of UTC, or a name of the IANA database. */
-export type Zone = { minutes: number } | { name: string };
+export type { Zone } from "../time-zones.ts";
 
 export const UTC: Zone = { minutes: 0 };
 
@@ -12,24 +12,9 @@ export function readZone(context: Context, value: unknown, what: string): Zone {
   if (value === undefined) return UTC;
   const text = constantText(context, value);
   if (text === undefined) throw notImplemented(`${what} with a time zone that is no string literal`);
-  if (/^(UTC|Z)$/i.test(text)) return UTC;
-  const offset = /^(?:UTC)?([+-])(\d{1,2})(?::(\d{2}))?$/.exec(text);
-  if (offset) {
-    const minutes = Number(offset[2]) * 60 + Number(offset[3] ?? 0);
-    if (minutes > 14 * 60) throw invalidQuery(`Invalid time zone: ${text}`);
-    return { minutes: offset[1] === "-" ? -minutes : minutes };
-  }
-  if (!isZoneName(text)) throw invalidQuery(`Invalid time zone: ${text}`);
-  return { name: text };
-}
-
-function isZoneName(text: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: text });
-    return true;
-  } catch {
-    return false;
-  }
+  const zone = readZoneText(text);
+  if (zone === undefined) throw invalidQuery(`Invalid time zone: ${text}`);
+  return zone;
 }
 
 const isUtc = (zone: Zone): boolean => "minutes" in zone && zone.minutes === 0;
