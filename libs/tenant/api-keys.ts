@@ -18,7 +18,8 @@ export function decideIssueKey(tenant: TenantState, command: IssueApiKey, keyId:
     return [rejected(command, 422, "invalid-request", "expires_at lies in the past: send a later time.")];
   }
   const { idempotency } = command;
-  const earlier = tenant.keys.find(
+  // The last one: those that it replaced bear the same Idempotency-Key.
+  const earlier = tenant.keys.findLast(
     (key) =>
       idempotency !== null &&
       key.request?.idempotency?.key === idempotency.key &&

@@ -262,6 +262,18 @@ test("the same Idempotency-Key replaces an issued key, delivered or not", () => 
   assert.deepEqual(reason(decideIssueKey(got, other, "key-10")), ["422 idempotency-key-reused"]);
 });
 
+test("however often a key is asked for under one Idempotency-Key, one is in force", () => {
+  let tenant = onboarded();
+  const before = tenant?.keys.length ?? 0;
+  for (const id of ["a", "b", "c", "d"]) {
+    const asked = decideIssueKey(tenant, issue({ idempotency: { key: "issue|k", body_hash: "h" } }), id);
+    tenant = given(tenant, ...asked, issued(id), { type: "KeyActivated", key_id: id });
+  }
+  const inForce = tenant?.keys.filter(({ phase }) => phase === "ACTIVE").map(({ key_id }) => key_id);
+  assert.equal(inForce?.length, before + 1);
+  assert.equal(inForce?.at(-1), "d");
+});
+
 test("a tenant has at most 100 keys in force, a repeat excepted, and its dead ones are forgotten in time", () => {
   let tenant = onboarded();
   const asked = (id: string, idempotency: IssueApiKey["idempotency"] = null) =>
