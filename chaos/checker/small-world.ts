@@ -172,6 +172,8 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
       step_type,
       on_failure: "stop",
       spec: "{}",
+      depends_on: null,
+      retry: null,
     })),
   });
   let version = 1;
@@ -199,6 +201,7 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
       rows_processed: null,
       bytes_processed: null,
       error_message: null,
+      alert: false,
       metadata: null,
       runner: "r1",
       ...common,

@@ -136,7 +136,7 @@ export interface LeaseRenewed {
 }
 
 /** What a failed step does to its run. */
-export type OnFailure = "stop" | "continue";
+export type OnFailure = "stop" | "continue" | "alert";
 
 /** An open run, in a snapshot. */
 export interface OpenRun {
@@ -144,6 +144,8 @@ export interface OpenRun {
   version: number;
   status: RunStatus;
   steps: OpenStep[];
+  /** Why it will end as FAILED, once its last steps are over. */
+  failure: string | null;
 }
 
 /** Outcome of CancelOpenRuns; a RunFinished for each follows. */
@@ -161,6 +163,7 @@ export interface OpenStep {
   try: number;
   started_at: number | null;
   error_message: string | null;
+  not_before: number;
 }
 
 /** A tenant's table that cannot be written: the projection passed over its rows of one partition of run.events from an offset on. */
@@ -185,6 +188,10 @@ export interface PlannedStep {
   on_failure: OnFailure;
   /** JSON: the resolved step (libs/pipeline). */
   spec: string;
+  /** The indexes of the steps that must be COMPLETE before; null: all that are written before it must be over. */
+  depends_on: number[] | null;
+  /** Null: the platform's own. */
+  retry: RetryPolicy | null;
 }
 
 /** A recent Idempotency-Key, in a snapshot. */
@@ -193,6 +200,17 @@ export interface RecentKey {
   body_hash: string;
   run_id: string;
   at: number;
+}
+
+/** How a failure that may pass is tried again. */
+export interface RetryPolicy {
+  /** Tries in all. */
+  attempts: number;
+  /** Before the second try. */
+  pause_ms: number;
+  /** By which each further pause is longer. */
+  factor: number;
+  max_pause_ms: number;
 }
 
 /** Outcome of SubmitRun: the run is PENDING. */
@@ -303,6 +321,8 @@ export interface StepFinished {
   /** JSON object. */
   metadata: string | null;
   runner: string | null;
+  /** It failed, and its author wants people to be told. */
+  alert: boolean;
 }
 
 /** Which step of which run. */
@@ -326,6 +346,8 @@ export interface StepReissued {
   /** Grows only after a recorded failure. */
   try: number;
   reason: string;
+  /** When it may be handed out, Unix milliseconds. */
+  not_before: number;
 }
 
 /** Result: a runner ended the step. */

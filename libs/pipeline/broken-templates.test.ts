@@ -139,19 +139,20 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
     /there is no step oen; did you mean "one"\?/,
   ],
   ["a dependency on itself", step("type: noop\ndepends_on: [one, «two]"), /depends on itself/],
-  [
-    "a dependency on a later step",
-    step("type: noop").replace("type: noop", "type: noop\n    depends_on: [«two]"),
-    /order written/,
-  ],
   ["a dependency that is no list", step("type: noop\ndepends_on: «one"), /must be a list, not a text/],
-  ["on_failure: alert", step("type: noop\non_failure: «alert"), /alert is not available in this release/],
   [
     "another on_failure",
     step("type: noop\non_failure: «contnue"),
-    /must be one of stop, continue; did you mean "continue"\?/,
+    /must be one of stop, continue, alert; did you mean "continue"\?/,
   ],
-  ["a retry", step("type: noop\n«retry: { attempts: 3 }"), /retry is not available in this release/],
+  ["a retry without attempts", step("type: noop\nretry: «{ backoff: fixed }"), /attempts is missing/],
+  ["too many attempts", step("type: noop\nretry: { attempts: «11 }"), /must be at most 10/],
+  [
+    "an unknown backoff",
+    step("type: noop\nretry: { attempts: 2, backoff: «linear }"),
+    /must be one of exponential, fixed/,
+  ],
+  ["no pause", step("type: noop\nretry: { attempts: 2, pause_seconds: «0 }"), /must be at least 1 second/],
   [
     "a schedule",
     '«schedule: { cron: "0 6 * * *" }\nsteps:\n  - { step_id: a, type: noop }\n',
@@ -367,7 +368,7 @@ steps:
     destination: { table: "{z", write_mode: none }
   - step_id: a
     type: nope
-    retry: { attempts: 2 }
+    retry: { attempts: 0 }
 `);
   assert.deepEqual(
     faults.map(({ line, path }) => `${line} ${path}`),
@@ -382,7 +383,7 @@ steps:
       "8 steps[0].destination.write_mode",
       "9 steps[1].step_id",
       "10 steps[1].type",
-      "11 steps[1].retry",
+      "11 steps[1].retry.attempts",
     ],
   );
 });

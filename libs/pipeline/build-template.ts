@@ -2,13 +2,13 @@
 import { isMap } from "./check.ts";
 import { variablesIn } from "./check-strings.ts";
 import { IMPLICIT_DATE } from "./parameters.ts";
-import { fullForm, headOfStep, shortForm, type TemplateHead } from "./schema.ts";
+import { fullForm, headOfStep, type StepHead, shortForm, type TemplateHead } from "./schema.ts";
 import { showPath } from "./source.ts";
 import type { VariableTypes } from "./sql/compile.ts";
 import { bigqueryQuery } from "./step-types/bigquery-query.ts";
 import { findStepType } from "./step-types/index.ts";
 import { compileText, render } from "./text.ts";
-import type { Parameter, Scalar, Template, TemplateName, TemplateStep } from "./types.ts";
+import type { Parameter, Retry, Scalar, Template, TemplateName, TemplateStep } from "./types.ts";
 
 /** The name of the short form's only step. */
 const SHORT_FORM_STEP = "query";
@@ -20,7 +20,7 @@ export function buildTemplate(
 ): Template {
   const isShort = isMap(raw) && !("steps" in raw);
   const head = isShort ? shortForm.parse(raw) : fullForm.parse(raw);
-  const steps = "steps" in head ? head.steps.map((step, i) => buildStep(step, i, head, types)) : [];
+  const steps = "steps" in head ? buildSteps(head.steps, head, types) : [];
   return {
     ...meta,
     description: head.description ?? "",
@@ -40,9 +40,18 @@ function shortFormStep(raw: unknown, head: TemplateHead, types: VariableTypes): 
     type: bigqueryQuery.name,
     onFailure: "stop",
     timeoutMinutes: head.timeout_minutes ?? null,
+    dependsOn: null,
+    retry: null,
     path: "",
     resolve: bigqueryQuery.compile(raw, "", types),
   };
+}
+
+/** Where one step says what it depends on, those that say nothing depend on none. */
+function buildSteps(raw: readonly unknown[], head: TemplateHead, types: VariableTypes): TemplateStep[] {
+  const steps = raw.map((step, i) => buildStep(step, i, head, types));
+  const isGraph = steps.some(({ dependsOn }) => dependsOn !== null);
+  return isGraph ? steps.map((step) => ({ ...step, dependsOn: step.dependsOn ?? [] })) : steps;
 }
 
 function buildStep(raw: unknown, index: number, head: TemplateHead, types: VariableTypes): TemplateStep {
@@ -55,9 +64,17 @@ function buildStep(raw: unknown, index: number, head: TemplateHead, types: Varia
     type: type.name,
     onFailure: step.on_failure ?? "stop",
     timeoutMinutes: step.timeout_minutes ?? head.timeout_minutes ?? null,
+    dependsOn: step.depends_on ?? null,
+    retry: buildRetry(step.retry),
     path,
     resolve: type.compile(raw, path, types),
   };
+}
+
+function buildRetry(retry: StepHead["retry"]): Retry | null {
+  if (retry === undefined) return null;
+  const { attempts, backoff = "exponential", pause_seconds = 1, max_pause_seconds = 60 } = retry;
+  return { attempts, backoff, pauseSeconds: pause_seconds, maxPauseSeconds: max_pause_seconds };
 }
 
 function buildParameters(head: TemplateHead, used: ReadonlySet<string>): Parameter[] {

@@ -6,9 +6,9 @@ import { didYouMean } from "./suggest.ts";
 import { type Fault, PARAMETER_TYPES, type ParameterType } from "./types.ts";
 
 /** Parts of the contract that this release does not run: better refused than ignored. */
-const LATER_KEYS = {
+const LATER_KEYS: Record<"top" | "step", readonly string[]> = {
   top: ["schedule", "concurrency"],
-  step: ["retry"],
+  step: [],
 };
 
 export type Raw = Readonly<Record<string, unknown>>;
@@ -104,7 +104,6 @@ function dependencyFault(
   if (on === step) return `step ${id} depends on itself: take that out`;
   if (reaches(on, step, edges))
     return `step ${id} depends on this step in turn, a cycle: take one of them out`;
-  if (on > step) return `steps run in the order written in this release: move step ${id} before this one`;
   return null;
 }
 

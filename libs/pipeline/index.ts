@@ -15,6 +15,7 @@ export type {
   ResolvedQuery,
   ResolvedRun,
   ResolvedStep,
+  Retry,
   Scalar,
   StepWork,
   Template,

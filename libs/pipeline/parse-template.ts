@@ -78,19 +78,11 @@ function checkFullForm(raw: Raw, types: VariableTypes, source: Source): Fault[] 
 function checkStep(step: unknown, at: Path, types: VariableTypes, source: Source): Fault[] {
   if (!isMap(step)) return [source.atValue(at, "a step is a map of keys: it needs step_id and type")];
   const { kept, faults } = withoutLaterKeys(step, "step", at, source);
-  const { on_failure, ...others } = kept;
-  const alerts = on_failure === "alert";
-  if (alerts) {
-    faults.push(
-      source.atValue([...at, "on_failure"], "alert is not available in this release: use stop or continue"),
-    );
-  }
-  const raw: Raw = alerts ? others : kept;
-  const type = typeof raw.type === "string" ? findStepType(raw.type) : undefined;
+  const type = typeof kept.type === "string" ? findStepType(kept.type) : undefined;
   if (type === undefined) {
-    return [...faults, typeFault(raw.type, at, source), ...shapeFaults(headOfStep, raw, at, source)];
+    return [...faults, typeFault(kept.type, at, source), ...shapeFaults(headOfStep, kept, at, source)];
   }
-  return [...faults, ...checkTypedStep(raw, type, at, types, source)];
+  return [...faults, ...checkTypedStep(kept, type, at, types, source)];
 }
 
 function checkTypedStep(raw: Raw, type: StepType, at: Path, types: VariableTypes, source: Source): Fault[] {

@@ -35,6 +35,8 @@ test("the document's template resolves as the document prints it, its value boun
         stepId: "query",
         onFailure: "stop",
         timeoutMinutes: null,
+        dependsOn: null,
+        retry: null,
         type: "bigquery_query",
         query: {
           sql: "SELECT * FROM billing WHERE date = @p0",
@@ -51,6 +53,25 @@ test("the document's template resolves as the document prints it, its value boun
     ],
   });
   assert.deepEqual(JSON.parse(JSON.stringify(run)), run, "it travels as JSON");
+});
+
+test("where one step names what it depends on, the others depend on none; retries come with their defaults", () => {
+  const run = resolved(
+    goodTemplate(`steps:
+  - { step_id: a, type: noop, depends_on: [c] }
+  - { step_id: b, type: noop, retry: { attempts: 5 } }
+  - { step_id: c, type: noop, retry: { attempts: 2, backoff: fixed, pause_seconds: 30, max_pause_seconds: 45 } }
+`),
+    {},
+  );
+  assert.deepEqual(
+    run.steps.map(({ dependsOn, retry }) => ({ dependsOn, retry })),
+    [
+      { dependsOn: ["c"], retry: null },
+      { dependsOn: [], retry: { attempts: 5, backoff: "exponential", pauseSeconds: 1, maxPauseSeconds: 60 } },
+      { dependsOn: [], retry: { attempts: 2, backoff: "fixed", pauseSeconds: 30, maxPauseSeconds: 45 } },
+    ],
+  );
 });
 
 test("a destination's options are carried, variables in them replaced", () => {

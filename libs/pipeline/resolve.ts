@@ -42,6 +42,8 @@ export function resolve(
       stepId: step.stepId,
       onFailure: step.onFailure,
       timeoutMinutes: step.timeoutMinutes,
+      dependsOn: step.dependsOn,
+      retry: step.retry,
       ...step.resolve(scope),
     }),
   );

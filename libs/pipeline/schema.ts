@@ -44,6 +44,25 @@ const top = {
   timeout_minutes: timeout.optional(),
 };
 
+const MAX_PAUSE_SECONDS = 3_600;
+
+const pause = z
+  .int()
+  .min(1, "must be at least 1 second")
+  .max(MAX_PAUSE_SECONDS, `must be at most ${MAX_PAUSE_SECONDS} seconds`);
+
+const retry = z
+  .strictObject({
+    attempts: z.int().min(1, "must be at least 1").max(10, "must be at most 10").describe("Tries in all"),
+    backoff: z
+      .enum(["exponential", "fixed"])
+      .optional()
+      .describe("Whether each pause is twice the one before (the default), or all are the same"),
+    pause_seconds: pause.optional().describe("Before the second try: 1 unless given"),
+    max_pause_seconds: pause.optional().describe("No pause is longer: 60 unless given"),
+  })
+  .describe("How a failure that may pass is tried again");
+
 const stepHead = {
   step_id: z
     .string()
@@ -53,11 +72,12 @@ const stepHead = {
   depends_on: z
     .array(z.string())
     .optional()
-    .describe("Steps that come before; this release runs steps as written"),
+    .describe("Steps that must be COMPLETE before; where no step has it, they run in the order written"),
   on_failure: z
-    .enum(["stop", "continue"])
+    .enum(["stop", "continue", "alert"])
     .optional()
-    .describe("What happens to the run when this step fails"),
+    .describe("What happens to the run when this step fails; alert: it goes on, and operators are told"),
+  retry: retry.optional(),
   timeout_minutes: timeout.optional(),
 };
 

@@ -77,12 +77,24 @@ export interface TemplateStep {
   type: StepWork["type"];
   onFailure: OnFailure;
   timeoutMinutes: number | null;
+  /** The steps that must be COMPLETE before; null in a template whose steps run in the order written. */
+  dependsOn: readonly string[] | null;
+  retry: Retry | null;
   /** YAML path of the step, to name in problems. */
   path: string;
   resolve(scope: Scope): StepWork;
 }
 
-export type OnFailure = "stop" | "continue";
+export type OnFailure = "stop" | "continue" | "alert";
+
+/** How a failure that may pass is tried again. */
+export interface Retry {
+  /** Tries in all. */
+  attempts: number;
+  backoff: "exponential" | "fixed";
+  pauseSeconds: number;
+  maxPauseSeconds: number;
+}
 
 /** A text with variables: pieces in order. */
 export type Text = readonly (string | { variable: string })[];
@@ -122,6 +134,8 @@ export type ResolvedStep = {
   onFailure: OnFailure;
   /** After so many minutes the step's job is ended; null: no limit of its own. */
   timeoutMinutes: number | null;
+  dependsOn: readonly string[] | null;
+  retry: Retry | null;
 } & StepWork;
 
 /** A run's work in the order in which it is to be done. */

@@ -1,13 +1,11 @@
 import type { CancelOpenRuns } from "@convergence/contracts";
-import { endRun } from "./progress.ts";
+import { endRun } from "./ending.ts";
 import type { RunFact, TenantRuns } from "./state.ts";
 
 /** Decides a CancelOpenRuns: its outcome, then the end of each open run, oldest first. */
 export function decideCancelOpenRuns(state: TenantRuns, command: CancelOpenRuns, now: number): RunFact[] {
   const ended = [...state.runs.values()].flatMap((run) =>
     endRun(run, {
-      except: null,
-      version: run.version,
       now,
       steps: "CANCELLED",
       status: "CANCELLED",

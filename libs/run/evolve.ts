@@ -1,4 +1,5 @@
 import type { RunAccepted, StepFinished, StepReissued, StepStarted } from "@convergence/contracts";
+import { failureOf, stopsRun } from "./ending.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
   type Run,
@@ -40,11 +41,12 @@ function accept(state: TenantRuns, event: Omit<RunAccepted, "meta">): TenantRuns
       status: "PENDING",
       attempt: 1,
       try: 1,
+      notBefore: 0,
       startedAt: null,
       errorMessage: null,
     }),
   );
-  const run: Run = { head: event.run, version: 1, status: "PENDING", steps };
+  const run: Run = { head: event.run, version: 1, status: "PENDING", steps, failure: null };
   const runs = state.runs.set(event.run.run_id, run);
   if (event.idempotency === null) return { ...state, runs };
   const { key } = event.idempotency;
@@ -78,8 +80,14 @@ function started(run: Run, event: Omit<StepStarted, "meta">): Run {
 }
 
 function reissued(run: Run, event: Omit<StepReissued, "meta">): Run {
-  const { attempt, try: tryNumber } = event;
-  const step: Step = { ...stepAt(run, event.step.index), status: "PENDING", attempt, try: tryNumber };
+  const { attempt, try: tryNumber, not_before: notBefore } = event;
+  const step: Step = {
+    ...stepAt(run, event.step.index),
+    status: "PENDING",
+    attempt,
+    try: tryNumber,
+    notBefore,
+  };
   return replaced(run, event.step.index, step, event.run_version);
 }
 
@@ -89,7 +97,8 @@ function finished(run: Run, event: Omit<StepFinished, "meta">): Run {
     status: event.status,
     errorMessage: event.error_message,
   };
-  return replaced(run, event.step.index, step, event.run_version);
+  const after = replaced(run, event.step.index, step, event.run_version);
+  return stopsRun(step) ? { ...after, failure: run.failure ?? failureOf(step) } : after;
 }
 
 function replaced(run: Run, index: number, step: Step, version: number): Run {

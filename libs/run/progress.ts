@@ -1,14 +1,7 @@
-import type { StepClaimed, StepFinished, StepReported, StepStatus } from "@convergence/contracts";
-import {
-  dueSteps,
-  isOver,
-  MAX_TRIES,
-  type Run,
-  type RunFact,
-  stepAt,
-  stepHead,
-  type TenantRuns,
-} from "./state.ts";
+import type { StepClaimed, StepReported } from "@convergence/contracts";
+import { afterStep } from "./ending.ts";
+import { nextTryAt } from "./retry.ts";
+import { dueSteps, type Run, type RunFact, stepAt, stepHead, type TenantRuns } from "./state.ts";
 
 /** Decides what a runner's claim of a step means: the first claim of the current attempt starts it. */
 export function decideClaimed(state: TenantRuns, result: StepClaimed, now: number): RunFact[] {
@@ -29,7 +22,8 @@ export function decideReported(state: TenantRuns, result: StepReported, now: num
   }
   const step = stepAt(run, result.index);
   version += 1;
-  if (!result.ok && result.retryable && step.try < MAX_TRIES) {
+  const again = !result.ok && result.retryable ? nextTryAt(run, result.index, now) : null;
+  if (again !== null) {
     const reason = result.error_message ?? "the step failed";
     facts.push({
       type: "StepReissued",
@@ -37,6 +31,7 @@ export function decideReported(state: TenantRuns, result: StepReported, now: num
       run_version: version,
       attempt: step.attempt + 1,
       try: step.try + 1,
+      not_before: again,
       reason,
     });
     return facts;
@@ -59,6 +54,7 @@ export function decideLeaseExpired(
       run_version: run.version + 1,
       attempt: lease.attempt + 1,
       try: stepAt(run, lease.index).try,
+      not_before: 0,
       reason: "the runner's lease ran out",
     },
   ];
@@ -105,75 +101,6 @@ function endedFact(run: Run, result: StepReported, version: number, now: number)
     error_message: result.error_message,
     metadata: result.metadata,
     runner: result.runner,
-  };
-}
-
-/** What follows from a step's end: nothing while steps remain, else the run's terminal state. */
-function afterStep(run: Run, result: StepReported, version: number, now: number): RunFact[] {
-  const step = stepAt(run, result.index);
-  if (!result.ok && step.planned.on_failure === "stop") {
-    const error = `Step "${step.planned.step_id}" failed: ${result.error_message ?? "no reason given"}`;
-    return endRun(run, { except: result.index, version, now, steps: "SKIPPED", status: "FAILED", error });
-  }
-  const remaining = run.steps.some((other, index) => index !== result.index && !isOver(other.status));
-  if (remaining) return [];
-  return endRun(run, {
-    except: result.index,
-    version,
-    now,
-    steps: "SKIPPED",
-    status: "COMPLETE",
-    error: null,
-  });
-}
-
-interface End {
-  /** A step that is ended by an event of its own. */
-  except: number | null;
-  /** The run's version so far. */
-  version: number;
-  now: number;
-  /** What becomes of the steps that are not over. */
-  steps: Extract<StepStatus, "SKIPPED" | "CANCELLED">;
-  status: "COMPLETE" | "FAILED" | "CANCELLED";
-  error: string | null;
-}
-
-/** Ends a run: each step that is not over, then the run itself. */
-export function endRun(run: Run, end: End): RunFact[] {
-  let version = end.version;
-  const facts: RunFact[] = [];
-  for (const [index, step] of run.steps.entries()) {
-    if (index === end.except || isOver(step.status)) continue;
-    version += 1;
-    facts.push(leftOut(run, index, end, version));
-  }
-  facts.push({
-    type: "RunFinished",
-    run: run.head,
-    run_version: version + 1,
-    status: end.status,
-    error_message: end.error,
-    finished_at: end.now,
-  });
-  return facts;
-}
-
-/** A step that ends without a result. One that never began starts and ends at the moment of this decision. */
-function leftOut(run: Run, index: number, end: End, version: number): Omit<StepFinished, "meta"> {
-  const step = stepAt(run, index);
-  return {
-    type: "StepFinished",
-    step: stepHead(run, index),
-    run_version: version,
-    status: end.steps,
-    attempt: step.attempt,
-    started_at: step.startedAt ?? end.now,
-    finished_at: end.now,
-    rows_processed: null,
-    bytes_processed: null,
-    error_message: null,
-    metadata: null,
-    runner: null,
+    alert: !result.ok && stepAt(run, result.index).planned.on_failure === "alert",
   };
 }

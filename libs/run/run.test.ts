@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { OnFailure, StepReported, SubmitRun } from "@convergence/contracts";
 import {
   decideCancelOpenRuns,
   decideClaimed,
@@ -10,114 +9,23 @@ import {
   dueSteps,
   evolve,
   noRuns,
-  type Plan,
-  type RunFact,
   restoreRuns,
   storeRuns,
   type TenantRuns,
 } from "./index.ts";
-
-const NOW = 1_763_200_000_000;
-const HOUR = 3_600_000;
-
-function submit(changes: Partial<SubmitRun> = {}, at = NOW): SubmitRun {
-  return {
-    type: "SubmitRun",
-    meta: {
-      command_id: `command-of-${changes.run_id ?? "r1"}`,
-      tenant_id: "acme",
-      at,
-      sent_by: "gateway-1",
-    },
-    run_id: "r1",
-    provider: "gcp",
-    domain: "cost",
-    template: "export",
-    parameters: "{}",
-    trigger_by: "user@example.com",
-    trigger_type: "api",
-    idempotency: null,
-    ...changes,
-  };
-}
-
-/** A plan of one step for each entry, by what its failure does. */
-function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
-  return () => ({
-    ok: true,
-    run: {
-      run_id: runId,
-      tenant_name: "Acme",
-      pipeline_id: "Acme-gcp-cost-export",
-      provider: "gcp",
-      domain: "cost",
-      template: "export",
-      config_version: "hash",
-      trigger_type: "api",
-      trigger_by: "user@example.com",
-      parameters: "{}",
-      run_date: null,
-    },
-    steps: steps.map((on_failure, index) => ({
-      step_id: `s${index}`,
-      step_type: "noop",
-      on_failure,
-      spec: "{}",
-    })),
-  });
-}
-
-const at = (index: number, attempt = 1, run_id = "r1") => ({
-  tenant_id: "acme",
-  run_id,
-  index,
-  attempt,
-  runner: "runner-1",
-});
-const claimed = (index: number, attempt = 1) => ({
-  type: "StepClaimed" as const,
-  ...at(index, attempt),
-  at: NOW,
-});
-
-function reported(index: number, changes: Partial<StepReported> = {}): StepReported {
-  return {
-    type: "StepReported",
-    ...at(index),
-    ok: true,
-    retryable: false,
-    finished_at: NOW,
-    rows_processed: 3,
-    bytes_processed: 30,
-    error_message: null,
-    metadata: null,
-    ...changes,
-  };
-}
-const failure = (index: number, changes: Partial<StepReported> = {}) =>
-  reported(index, {
-    ok: false,
-    error_message: "no such table",
-    rows_processed: null,
-    bytes_processed: null,
-    ...changes,
-  });
-
-/** Folds facts onto a state. */
-function given(...facts: RunFact[][]): TenantRuns {
-  return facts.flat().reduce<TenantRuns>(evolve, noRuns);
-}
-
-/** The state after a run of these steps was accepted. */
-function accepted(steps: OnFailure[] = ["stop"], changes: Partial<SubmitRun> = {}): TenantRuns {
-  return given(decideSubmit(noRuns, submit(changes), NOW, plan(changes.run_id ?? "r1", steps)));
-}
-
-function after(state: TenantRuns, facts: RunFact[]): TenantRuns {
-  return facts.reduce<TenantRuns>(evolve, state);
-}
-
-const types = (facts: RunFact[]) => facts.map(({ type }) => type);
+import {
+  accepted,
+  after,
+  claimed,
+  failure,
+  given,
+  HOUR,
+  NOW,
+  plan,
+  reported,
+  submit,
+  types,
+} from "./testing.ts";
 
 test("given nothing, a submitted run is accepted and its first step is due", () => {
   const state = accepted(["stop", "stop"]);

@@ -41,11 +41,12 @@ function storeRun(run: Run): OpenRun {
       status: step.status,
       attempt: step.attempt,
       try: step.try,
+      not_before: step.notBefore,
       started_at: step.startedAt,
       error_message: step.errorMessage,
     }),
   );
-  return { head: run.head, version: run.version, status: run.status, steps };
+  return { head: run.head, version: run.version, status: run.status, steps, failure: run.failure };
 }
 
 function restoreRun(stored: OpenRun): Run {
@@ -55,11 +56,13 @@ function restoreRun(stored: OpenRun): Run {
       status: step.status,
       attempt: step.attempt,
       try: step.try,
+      notBefore: step.not_before,
       startedAt: step.started_at,
       errorMessage: step.error_message,
     }),
   );
-  return { head: stored.head, version: stored.version, status: openStatus(stored.status), steps };
+  const { head, version, failure } = stored;
+  return { head, version, status: openStatus(stored.status), steps, failure };
 }
 
 function openStatus(status: RunStatus): Run["status"] {

@@ -39,6 +39,8 @@ export interface Run {
   readonly version: number;
   readonly status: Extract<RunStatus, "PENDING" | "RUNNING">;
   readonly steps: readonly Step[];
+  /** Why it will end as FAILED once its last steps are over; null while nothing has failed that stops it. */
+  readonly failure: string | null;
 }
 
 export interface Step {
@@ -48,6 +50,8 @@ export interface Step {
   readonly attempt: number;
   /** Names the warehouse job, from 1; grows only after a recorded failure. */
   readonly try: number;
+  /** When it may be handed out, Unix milliseconds: a pause after a failure. */
+  readonly notBefore: number;
   /** Start of the first attempt, Unix milliseconds. */
   readonly startedAt: number | null;
   readonly errorMessage: string | null;
@@ -55,9 +59,6 @@ export interface Step {
 
 /** How long an Idempotency-Key is remembered, measured between the times of the commands, in milliseconds. */
 export const IDEMPOTENCY_WINDOW_MS = 24 * 3_600_000;
-
-/** How often a step whose failure may pass is tried in all. */
-export const MAX_TRIES = 3;
 
 export const noRuns: TenantRuns = { runs: OrderedMap(), recentKeys: OrderedMap() };
 
@@ -87,12 +88,23 @@ export function isOver(status: StepStatus): boolean {
 }
 
 /**
- * The indexes of the steps that may be handed out now: steps run in the order written, one at a time.
- * A step that is RUNNING is among them, since its task may have to be handed out again after a crash.
+ * The indexes of the steps whose turn has come. Where no step names others that it depends on, steps run in the order
+ * written, one at a time; else each as soon as those it names are COMPLETE. A step that is RUNNING is among them,
+ * since its task may have to be handed out again after a crash; one that pauses after a failure too (`notBefore`).
  */
 export function dueSteps(run: Run): number[] {
-  const next = run.steps.findIndex((step) => !isOver(step.status));
-  return next === -1 ? [] : [next];
+  const due: number[] = [];
+  let allBeforeAreOver = true;
+  for (const [index, { status, planned }] of run.steps.entries()) {
+    const ready =
+      planned.depends_on === null
+        ? allBeforeAreOver
+        : planned.depends_on.every((other) => run.steps[other]?.status === "COMPLETE");
+    if (isOver(status)) continue;
+    allBeforeAreOver = false;
+    if (ready) due.push(index);
+  }
+  return due;
 }
 
 /** The key under which an idempotent command is remembered, when it has one. */

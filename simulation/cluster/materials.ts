@@ -27,6 +27,22 @@ const TEXTS: Record<string, string> = {
     append("b", "facts"),
     "  - { step_id: c, type: noop }",
   ),
+  // Two branches that join; a side branch that fails leaves its own steps behind, and no others.
+  graph: steps(
+    append("a", "facts"),
+    append("b", "more"),
+    dependent(append("c", "facts"), "a, b"),
+    dependent(query("d", "SELECT * FROM missing", "never", "append", "continue"), "a"),
+    dependent(append("e", "facts"), "d"),
+    "  - { step_id: f, type: noop, depends_on: [c] }",
+  ),
+  // The branch that fails stops the run; what began beside it is let finish.
+  graph_stop: steps(
+    query("a", "SELECT * FROM missing", "never", "append"),
+    append("b", "facts"),
+    dependent(append("c", "facts"), "b"),
+    dependent(append("d", "facts"), "a"),
+  ),
   dated: `parameters: { date: { type: date } }\n${steps(
     query("a", "SELECT '{date}' AS day", "by_day_{date}", "append"),
   )}`,
@@ -34,6 +50,11 @@ const TEXTS: Record<string, string> = {
 
 function steps(...lines: string[]): string {
   return `steps:\n${lines.join("\n")}\n`;
+}
+
+/** The same step, behind others. */
+function dependent(step: string, on: string): string {
+  return `${step}\n    depends_on: [${on}]`;
 }
 
 function append(id: string, table: string): string {

@@ -1,6 +1,9 @@
 import type { RunHead, RunStatus, StepStatus } from "@convergence/contracts";
 import type { RunEvent } from "@convergence/run";
 
+/** Of a step whose template says nothing of it. */
+const USUAL_TRIES = 3;
+
 /** A run as the counted log tells it. */
 export interface SeenRun {
   tenantId: string;
@@ -19,6 +22,12 @@ export interface SeenStep {
   id: string;
   type: string;
   onFailure: string;
+  /** The indexes of the steps that must be COMPLETE before; null: all before it must be over. */
+  dependsOn: readonly number[] | null;
+  /** Tries in all. */
+  mostTries: number;
+  /** When it may be handed out again, Unix milliseconds. */
+  notBefore: number;
   /** JSON of the resolved step. */
   spec: string;
   status: StepStatus;
@@ -78,6 +87,9 @@ export class SeenRuns {
         id: step.step_id,
         type: step.step_type,
         onFailure: step.on_failure,
+        dependsOn: step.depends_on,
+        mostTries: step.retry?.attempts ?? USUAL_TRIES,
+        notBefore: 0,
         spec: step.spec,
         status: "PENDING",
         attempt: 1,
@@ -96,19 +108,22 @@ export class SeenRuns {
     if (run === undefined || step === undefined) return;
     const at = `step ${event.step.index} of run ${event.step.run_id}`;
     if (isOver(step.status)) this.#violation(`${at} is over (${step.status}) and then ${event.type}`);
-    const waits = run.steps.slice(0, event.step.index).some(({ status }) => !isOver(status));
+    const waits = mustWait(run, event.step.index);
     if (waits && event.type !== "StepFinished")
       this.#violation(`${at}: ${event.type} before its predecessors`);
     if (event.attempt < step.attempt) this.#violation(`${at} goes back to attempt ${event.attempt}`);
     step.attempt = event.attempt;
     step.version = event.run_version;
     if (event.type === "StepStarted") {
+      if (event.meta.at < step.notBefore) this.#violation(`${at} begins before its pause is over`);
       step.status = "RUNNING";
       step.startedAt = event.started_at;
       run.status = "RUNNING";
       run.worker = event.runner;
     } else if (event.type === "StepReissued") {
       step.status = "PENDING";
+      step.notBefore = event.not_before;
+      if (event.try > step.mostTries) this.#violation(`${at} is tried ${event.try} times`);
     } else {
       if (waits && event.status !== "SKIPPED" && event.status !== "CANCELLED") {
         this.#violation(`${at} is ${event.status} before its predecessors are over`);
@@ -127,8 +142,13 @@ export class SeenRuns {
     if (run.steps.some(({ status }) => !isOver(status))) {
       this.#violation(`run ${event.run.run_id} is ${event.status} with a step that is not over`);
     }
+    run.steps.forEach((step, index) => {
+      const [why] = (step.dependsOn ?? []).filter((on) => run.steps[on]?.status !== "COMPLETE");
+      if (step.status === "COMPLETE" && why !== undefined)
+        this.#violation(`step ${index} of run ${event.run.run_id} is COMPLETE, step ${why} before it is not`);
+    });
     const stopped = run.steps.some(({ status, onFailure }) => status === "FAILED" && onFailure === "stop");
-    if (stopped !== (event.status === "FAILED")) {
+    if (event.status !== "CANCELLED" && stopped !== (event.status === "FAILED")) {
       this.#violation(
         `run ${event.run.run_id} is ${event.status}; its steps: ${run.steps.map((s) => s.status)}`,
       );
@@ -152,6 +172,12 @@ export class SeenRuns {
     run.version = version;
     return run;
   }
+}
+
+function mustWait({ steps }: SeenRun, index: number): boolean {
+  const dependsOn = steps[index]?.dependsOn;
+  if (dependsOn) return dependsOn.some((on) => steps[on]?.status !== "COMPLETE");
+  return steps.slice(0, index).some(({ status }) => !isOver(status));
 }
 
 export function isOver(status: StepStatus | RunStatus): boolean {

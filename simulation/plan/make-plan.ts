@@ -18,6 +18,8 @@ const TEMPLATES = [
   "append2",
   "overwrite",
   "carry_on",
+  "graph",
+  "graph_stop",
   "stop",
   "dated",
   "no_such",

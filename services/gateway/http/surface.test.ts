@@ -21,6 +21,8 @@ const template: Template = {
       type: "noop",
       onFailure: "stop",
       timeoutMinutes: null,
+      dependsOn: null,
+      retry: null,
       path: "steps[0]",
       resolve: () => ({ type: "noop" }),
     },

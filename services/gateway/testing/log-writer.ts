@@ -69,7 +69,14 @@ export function acceptance(command: SubmitRun, steps: string[], at: number): Wit
     idempotency: command.idempotency,
     requested_at: command.meta.at,
     run: runHead(command, at),
-    steps: steps.map((step_id) => ({ step_id, step_type: "noop", on_failure: "stop", spec: "{}" })),
+    steps: steps.map((step_id) => ({
+      step_id,
+      step_type: "noop",
+      on_failure: "stop",
+      spec: "{}",
+      depends_on: null,
+      retry: null,
+    })),
   };
 }
 
@@ -105,6 +112,7 @@ export function completion(command: SubmitRun, steps: string[], at: number): Wit
         rows_processed: 7,
         bytes_processed: 70,
         error_message: null,
+        alert: false,
         metadata: null,
         runner: "r",
       },

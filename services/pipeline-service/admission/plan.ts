@@ -5,6 +5,7 @@ import {
   type Problem,
   pipelineIdOf,
   type ResolvedRun,
+  type Retry,
   resolve,
   resolveParameters,
   type Template,
@@ -89,12 +90,20 @@ function runDate(template: Template, values: ParameterValues): string | null {
 }
 
 function steps(resolved: ResolvedRun): PlannedStep[] {
+  const indexes = new Map(resolved.steps.map(({ stepId }, index) => [stepId, index]));
   return resolved.steps.map((step) => ({
     step_id: step.stepId,
     step_type: step.type,
     on_failure: step.onFailure,
     spec: JSON.stringify(step),
+    depends_on: step.dependsOn?.flatMap((id) => indexes.get(id) ?? []) ?? null,
+    retry: step.retry && retryPolicy(step.retry),
   }));
+}
+
+function retryPolicy({ attempts, backoff, pauseSeconds, maxPauseSeconds }: Retry): PlannedStep["retry"] {
+  const factor = backoff === "exponential" ? 2 : 1;
+  return { attempts, pause_ms: pauseSeconds * 1000, factor, max_pause_ms: maxPauseSeconds * 1000 };
 }
 
 function templateMissing(command: SubmitRun, catalogue: Pick<Catalogue, "faultsOf">): Plan {

@@ -85,11 +85,16 @@ export class Dispatcher {
 
   /** Takes up the steps of an open run that are due and not in flight already. */
   offer(lane: RunLane, tenantId: string, run: Run): void {
+    const now = this.#deps.clock.now();
     for (const index of dueSteps(run)) {
-      const { attempt, try: tryNumber, planned } = stepAt(run, index);
+      const { attempt, try: tryNumber, planned, notBefore } = stepAt(run, index);
       const key = stepKey(run.head.run_id, index);
       if (this.#inFlight.get(key)?.ready.attempt === attempt) continue;
       this.#settle(key);
+      if (notBefore > now) {
+        this.#offerLater(lane, tenantId, run.head.run_id, notBefore - now);
+        continue;
+      }
       this.#ready.add({
         lane,
         tenantId,
@@ -98,10 +103,18 @@ export class Dispatcher {
         try: tryNumber,
         spec: planned.spec,
         trace: run.head.trace,
-        since: this.#deps.clock.now(),
+        since: now,
       });
     }
     this.#schedule();
+  }
+
+  /** A step pauses after a failure: its run is looked at again then, as it stands by that time. */
+  #offerLater(lane: RunLane, tenantId: string, runId: string, ms: number): void {
+    this.#deps.clock.after(ms, () => {
+      const run = lane.isLost ? undefined : lane.streams.get(tenantId)?.state.runs.get(runId);
+      if (run !== undefined) this.offer(lane, tenantId, run);
+    });
   }
 
   /** A runner showed that it is at this attempt: its lease holds for a full term from now. */

@@ -93,9 +93,16 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     this.dispatcher.forget(partition);
   }
 
-  /** One line a run at level info, the others at debug. */
+  /** One line a run at level info, its alerts as errors, the others at debug. */
   #tell(event: RunEvent): void {
     const { tenant_id } = event.meta;
+    if (event.type === "StepFinished" && event.alert) {
+      const { run_id, step_id } = event.step;
+      this.#log.error(
+        { tenant_id, run_id, step: step_id, error: event.error_message },
+        "a step failed: alert",
+      );
+    }
     if (event.type === "RunAccepted") {
       const { run_id, pipeline_id, trace } = event.run;
       this.#log.debug({ tenant_id, run_id, pipeline_id, ...traceFields(trace) }, "a run is accepted");
@@ -125,6 +132,11 @@ function counting({ metrics }: PipelineServiceDeps): (event: RunEvent) => void {
     "type",
     "outcome",
   ]);
+  const alerts = metrics.counter(
+    "convergence_step_alerts_total",
+    "Failed steps whose template says on_failure: alert",
+    ["type"],
+  );
   const rejected = metrics.counter("convergence_runs_rejected_total", "Runs refused, by reason", ["reason"]);
   return (event) => {
     if (event.type === "RunFinished") {
@@ -133,6 +145,7 @@ function counting({ metrics }: PipelineServiceDeps): (event: RunEvent) => void {
       duration.observe({ provider, domain, template }, (event.finished_at - accepted_at) / 1000);
     } else if (event.type === "StepFinished") {
       steps.inc({ type: event.step.step_type, outcome: event.status });
+      if (event.alert) alerts.inc({ type: event.step.step_type });
     } else if (event.type === "RunRejected") {
       rejected.inc({ reason: event.reason });
     }

@@ -128,6 +128,8 @@ function planOf(tenantId: string, run_id: string): Plan {
         step_type: "noop",
         on_failure: "stop",
         spec: JSON.stringify({ sql: "x".repeat(1_000) }),
+        depends_on: null,
+        retry: null,
       },
     ],
   };

@@ -64,7 +64,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
       idempotency: null,
       requested_at: AT,
       run,
-      steps: [{ ...head, on_failure: "stop", spec: "{}" }],
+      steps: [{ ...head, on_failure: "stop", spec: "{}", depends_on: null, retry: null }],
     },
     { type: "StepStarted", step, run_version: 2, attempt: 1, try: 1, runner: "r", started_at: AT + 1 },
     {
@@ -78,6 +78,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
       rows_processed: 1,
       bytes_processed: 1,
       error_message: null,
+      alert: false,
       metadata: null,
       runner: "r",
     },
