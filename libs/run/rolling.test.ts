@@ -54,7 +54,14 @@ function eventsOfARun(): RunEvent[] {
       state = evolve(state, fact);
     }
   };
-  const step = (step_id: string) => ({ step_id, step_type: "noop", on_failure: "stop" as const, spec: "{}" });
+  const step = (step_id: string) => ({
+    step_id,
+    step_type: "noop",
+    on_failure: "stop" as const,
+    spec: "{}",
+    depends_on: null,
+    retry: null,
+  });
   const run = {
     run_id: "r1",
     tenant_name: "Acme",

@@ -196,4 +196,4 @@ export class Store {
     this.#instance.closeSync();
   }
 }
-await this.#lastErrand;
+    await this.#lastErrand;
