@@ -1,12 +1,17 @@
-import { BigQueryError, invalidQuery, notImplemented } from "../errors.ts";
+import { BigQueryError, invalidQuery, notFound, notImplemented } from "../errors.ts";
 
-/** DuckDB's messages as the service's errors. What is not known keeps DuckDB's words, as invalidQuery. */
+/** DuckDB's messages as the service's errors. What a value cannot be keeps DuckDB's words, as invalidQuery. */
 export function fromDuck(error: unknown): Error {
   if (error instanceof BigQueryError) return error;
   if (!(error instanceof Error)) return invalidQuery(String(error));
   const text = error.message;
   const raised = /bq!([\s\S]*?)!qb/.exec(text);
   if (raised) return invalidQuery(raised[1] ?? "");
+  // It cannot plan TRY in a MERGE's condition; it serves on.
+  if (/^INTERNAL Error: Failed to bind column reference/.test(text))
+    return notImplemented("a MERGE condition with a SAFE function");
+  const gone = /^Catalog Error: Table with name (\S+) does not exist/.exec(text)?.[1];
+  if (gone !== undefined) return notFound(`Table ${gone}`);
   // DuckDB's own fault, after which it serves nothing until it is opened again.
   if (/^(FATAL|INTERNAL) Error/.test(text))
     return new BigQueryError("backendError", `DuckDB failed: ${firstLine(text)}`);
@@ -26,6 +31,9 @@ export function fromDuck(error: unknown): Error {
     return notImplemented("rows and columns of one table changed in one script");
   if (/Out of Memory/i.test(text))
     return new BigQueryError("resourcesExceeded", "Resources exceeded during query execution: memory limit");
+  // The statement was lowered to what DuckDB does not take: it may well be right for the service.
+  if (/^(Binder|Parser|Catalog|Not implemented) Error/.test(text))
+    return notImplemented(`a statement that DuckDB refuses (${firstLine(text)})`);
   return invalidQuery(firstLine(text));
 }
 

@@ -58,6 +58,14 @@ function checkRange({ range }: JsonObject, field: Field | undefined): void {
   if ((end - start) / interval > 10_000) throw invalid("Range partitioning has more than 10000 partitions");
 }
 
+function checkNames(fields: Field[]): void {
+  const seen = new Set<string>();
+  for (const { name } of fields) {
+    if (seen.has(name.toLowerCase())) throw invalid(`Duplicate column name ${name}`);
+    seen.add(name.toLowerCase());
+  }
+}
+
 /** Makes a table: its metadata and its DuckDB table. `created` is kept where a table is only overwritten. */
 export async function createTable(
   transaction: Transaction,
@@ -68,6 +76,7 @@ export async function createTable(
 ): Promise<Table> {
   checkTableId(name.table);
   if (fields.length === 0) throw invalid(`Table ${legacyName(name)} must have a schema`);
+  checkNames(fields);
   checkLayout(fields, metadata);
   const table: Table = { name, fields, metadata: withExpiry(transaction, name, metadata, times), ...times };
   if (viewQuery(table) === undefined)
