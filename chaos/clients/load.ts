@@ -8,9 +8,9 @@ import type { Tenant } from "./tenant.ts";
 const RUNS_PER_SECOND = 20;
 /** How many of a hundred runs are of each template. */
 const MIX: readonly (readonly [TemplateName, number])[] = [
-  ["noop", 65],
-  ["append", 25],
-  ["fail", 10],
+  ["noop", 75],
+  ["append", 18],
+  ["fail", 7],
 ];
 /** One submission in so many is repeated after its answer; is followed to its end; comes with a look; a list; ... */
 const ONE_IN = { repeat: 20, follow: 10, look: 4, list: 20, issue: 60, revoke: 80 };

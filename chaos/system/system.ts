@@ -44,6 +44,8 @@ export class System {
       BIGQUERY_ENDPOINT: parts.proxy.url,
       CONVERGENCE_CONFIGS_DIR: path.join(folder, "configs"),
       LOG_LEVEL: "info",
+      // More at a time would only wait at the one local BigQuery.
+      RUNNER_SLOTS: "16",
     };
   }
 

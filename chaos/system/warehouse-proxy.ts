@@ -48,6 +48,8 @@ export async function warehouseProxy(target: string, prng: Prng): Promise<Wareho
       answer.pipe(outgoing);
     });
     asking.on("error", () => incoming.socket.destroy());
+    // Who gave up is not served for nothing; where the answer is to be cut, the work is to be done.
+    if (!cutAnswer) outgoing.once("close", () => asking.destroy());
     incoming.pipe(asking);
   }
 
