@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { localKeyRing } from "@convergence/keys";
+import { type KeyEncryption, localKeyRing } from "@convergence/keys";
 import {
   type Config,
   fatal,
@@ -17,6 +17,7 @@ import {
   type ReadyChecks,
   readConfig,
   runUntilSignal,
+  systemClock,
   systemRandom,
 } from "@convergence/runtime";
 import { bigQueryWarehouse } from "@convergence/warehouse";
@@ -79,11 +80,7 @@ async function startService(service: Service, shared: Shared): Promise<void> {
       return;
     }
     case "tenant-service":
-      await tenantPart(
-        shared,
-        warehouse(config),
-        await localKeyRing(await keyRingFile(shared), systemRandom),
-      );
+      await tenantPart(shared, warehouse(config), await keyEncryption(shared));
       return;
     case "pipeline-service":
       await pipelinePart(shared, await loadTemplates(shared));
@@ -101,6 +98,18 @@ async function dataFolder({ config, parts }: Shared): Promise<string> {
     (dir) => dir.close(),
   );
   return opened.path;
+}
+
+/** Cloud KMS where a key of it is named; its client, a second's work to load, is loaded there alone. */
+async function keyEncryption(shared: Shared): Promise<KeyEncryption> {
+  const { KMS_KEY_NAME: keyName, KMS_ENDPOINT: endpoint = null } = shared.config;
+  if (keyName === undefined) return localKeyRing(await keyRingFile(shared), systemRandom);
+  const { cloudKms } = await import("@convergence/keys/cloud-kms/index.ts");
+  return shared.parts.start(
+    "Cloud KMS",
+    async () => cloudKms({ keyName, endpoint, clock: systemClock, random: systemRandom }),
+    (kms) => kms.close(),
+  );
 }
 
 async function keyRingFile(shared: Shared): Promise<string> {

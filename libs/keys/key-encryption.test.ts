@@ -5,6 +5,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { systemRandom } from "@convergence/runtime/random.ts";
 import { StartError } from "@convergence/runtime/start-error.ts";
+import { keyEncryptionContract } from "./contract-suite.ts";
 import { envelopeEncryption, KeyEncryptionError, localKeyRing } from "./index.ts";
 
 async function folder(t: TestContext): Promise<string> {
@@ -16,6 +17,8 @@ async function folder(t: TestContext): Promise<string> {
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (encoded: Uint8Array) => new TextDecoder().decode(encoded);
 
+keyEncryptionContract("local key ring", async () => envelopeEncryption(systemRandom.bytes(32), systemRandom));
+
 test("what a ring encrypted, a ring opened later on the same file decrypts", async (t) => {
   const file = path.join(await folder(t), "key-ring.json");
   const ciphertext = await (await localKeyRing(file, systemRandom)).encrypt(
@@ -26,34 +29,9 @@ test("what a ring encrypted, a ring opened later on the same file decrypts", asy
   assert.equal(text(await reopened.decrypt(ciphertext, "acme/api-key/1")), "secret");
 });
 
-test("an empty plaintext and a large one come back whole", async () => {
-  const ring = envelopeEncryption(systemRandom.bytes(32), systemRandom);
-  for (const size of [0, 1, 65_537]) {
-    const plaintext = systemRandom.bytes(size);
-    assert.deepEqual(await ring.decrypt(await ring.encrypt(plaintext, "a"), "a"), Uint8Array.from(plaintext));
-  }
-});
-
-test("the same plaintext encrypts differently each time, and is not in the bytes", async () => {
-  const ring = envelopeEncryption(systemRandom.bytes(32), systemRandom);
-  const one = Buffer.from(await ring.encrypt(bytes("secret"), "a"));
-  assert.notDeepEqual(one, Buffer.from(await ring.encrypt(bytes("secret"), "a")));
-  assert.equal(one.includes("secret"), false);
-});
-
-test("another aad, another key, a cut or any flipped bit fails with KeyEncryptionError", async () => {
+test("any flipped bit of a ring's ciphertext fails", async () => {
   const ring = envelopeEncryption(systemRandom.bytes(32), systemRandom);
   const ciphertext = await ring.encrypt(bytes("secret"), "acme");
-  await assert.rejects(ring.decrypt(ciphertext, "other"), KeyEncryptionError);
-  const other = envelopeEncryption(systemRandom.bytes(32), systemRandom);
-  await assert.rejects(other.decrypt(ciphertext, "acme"), KeyEncryptionError);
-  for (let length = 0; length < ciphertext.length; length++) {
-    await assert.rejects(
-      ring.decrypt(ciphertext.subarray(0, length), "acme"),
-      KeyEncryptionError,
-      `${length}`,
-    );
-  }
   for (let bit = 0; bit < ciphertext.length * 8; bit++) {
     const flipped = Uint8Array.from(ciphertext, (b, i) => (i === bit >> 3 ? b ^ (1 << (bit & 7)) : b));
     await assert.rejects(ring.decrypt(flipped, "acme"), KeyEncryptionError, `bit ${bit}`);

@@ -100,6 +100,21 @@ const variables = {
   KEY_RING_FILE: path(
     "For services as processes of their own: the local key ring's file, made at the first use. Unset: keys.json in the data folder.",
   ).optional(),
+  KMS_KEY_NAME: text(
+    /^projects\/[^/\s]+\/locations\/[^/\s]+\/keyRings\/[\w-]{1,63}\/cryptoKeys\/[\w-]{1,63}$/,
+    {
+      description:
+        "For tenant-service as a process of its own: the Cloud KMS key that encrypts API keys, in place of a local key ring. Fixed once tenants are there.",
+      unit: "resource name",
+      expects: "projects/…/locations/…/keyRings/…/cryptoKeys/…",
+    },
+  ).optional(),
+  KMS_ENDPOINT: text(/^[A-Za-z0-9.-]+:\d{1,5}$/, {
+    description:
+      "A server to ask in place of Cloud KMS, without TLS and without credentials: for tests, never where keys are real.",
+    unit: "host:port",
+    expects: "host:port",
+  }).optional(),
   OPERATOR_PORT: port("For services as processes of their own: where /health and /metrics are.").prefault(
     "9100",
   ),
@@ -136,6 +151,17 @@ const variables = {
     description: "Its password.",
     unit: "secret",
     expects: "1 to 1,024 characters",
+    secret: true,
+  }).optional(),
+  CONVERGENCE_URL: text(/^https?:\/\/\S+$/, {
+    description: "For `npm run convergence`: the gateway to speak to.",
+    unit: "URL",
+    expects: "a URL such as http://127.0.0.1:8080",
+  }).prefault("http://127.0.0.1:8080"),
+  CONVERGENCE_API_KEY: text(/^[A-Za-z0-9_]{1,256}$/, {
+    description: "For `npm run convergence`: the tenant's API key.",
+    unit: "secret",
+    expects: "an API key as the onboarding showed it",
     secret: true,
   }).optional(),
   LOG_LEVEL: oneOf(
