@@ -21,6 +21,7 @@ test("without any variable the embedded mode's defaults hold", () => {
     LOCAL_BIGQUERY_PORT: 9050,
     CONVERGENCE_DATA_DIR: ".convergence",
     CONVERGENCE_CONFIGS_DIR: "configs",
+    CONVERGENCE_URL: "http://127.0.0.1:8080",
     GCP_PROJECT_ID: "gac-prod-471220",
     BIGQUERY_LOCATION: "US",
     PLATFORM_DATASET: "convergence_platform",
