@@ -12,3 +12,8 @@ export interface Scalar {
 export function raised(message: string): Error {
   return new Error(`bq!${message}!qb`);
 }
+
+/** Refuses what the service answers and this endpoint does not (notImplemented), met only while the query runs. */
+export function unsupported(what: string): Error {
+  return new Error(`bq?${what}?qb`);
+}

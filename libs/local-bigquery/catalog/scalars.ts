@@ -13,6 +13,7 @@ import { appendAll, insertAt, jsonKeys, removeAt, setAt, stripNulls } from "../s
 import { canonicalJson } from "../sql/jsontext.ts";
 import { soundex } from "../sql/soundex.ts";
 import { readZoneText } from "../sql/time-zones.ts";
+import { GEOGRAPHY_SCALARS } from "./geography-scalars.ts";
 import { INTERVAL_SCALARS } from "./interval-scalars.ts";
 import { javascriptScalar } from "./javascript.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -62,6 +63,7 @@ const SCALARS: Record<string, Scalar> = {
     },
   },
   ...INTERVAL_SCALARS,
+  ...GEOGRAPHY_SCALARS,
   bq_fingerprint: { params: [BLOB], result: BIGINT, make: (b) => farmFingerprint(bytes(b)) },
 };
 

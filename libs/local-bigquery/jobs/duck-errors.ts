@@ -12,6 +12,8 @@ export function fromDuck(error: unknown): Error {
     return notImplemented("a MERGE condition with a SAFE function");
   const gone = /^Catalog Error: Table with name (\S+) does not exist/.exec(text)?.[1];
   if (gone !== undefined) return notFound(`Table ${gone}`);
+  const unsupported = /bq\?([\s\S]*?)\?qb/.exec(text);
+  if (unsupported) return notImplemented(unsupported[1] ?? "");
   // DuckDB's own fault, after which it serves nothing until it is opened again.
   if (/^(FATAL|INTERNAL) Error/.test(text))
     return new BigQueryError("backendError", `DuckDB failed: ${firstLine(text)}`);

@@ -1,5 +1,6 @@
 import type { Field } from "../catalog/schema.ts";
 import { isObject, type Json, type JsonObject } from "../json.ts";
+import { geographyText } from "../sql/geography/text.ts";
 import { duckIntervalText, readInterval } from "../sql/interval-text.ts";
 import { canonicalJson } from "../sql/jsontext.ts";
 import { rangeOfEnds, readRange } from "../sql/range-text.ts";
@@ -104,6 +105,8 @@ function scalarToStored(type: string, value: string | number | boolean | null): 
       return booleanText(text);
     case "BYTES":
       return /^[A-Za-z0-9+/\-_]*={0,2}$/.test(text) ? text : undefined;
+    case "GEOGRAPHY":
+      return geographyText(text);
     case "INTERVAL": {
       const interval = readInterval(text);
       return interval && duckIntervalText(interval);

@@ -10,8 +10,10 @@ import {
   DuckDBTimeValue,
   type DuckDBValue,
 } from "@duckdb/node-api";
-import { BigQueryError, invalidQuery } from "../errors.ts";
+import { BigQueryError, invalidQuery, notImplemented } from "../errors.ts";
 import type { Json } from "../json.ts";
+import { deserialise, GeographyUnsupported } from "../sql/geography/geometry.ts";
+import { writeWkt } from "../sql/geography/wkt.ts";
 import { intervalText } from "../sql/interval-text.ts";
 import type { RangeType, Type } from "../sql/types.ts";
 
@@ -29,6 +31,8 @@ export function encode(value: DuckDBValue, type: Type): Json {
   switch (type.kind) {
     case "RANGE":
       return rangeText(value, type);
+    case "GEOGRAPHY":
+      return geographyText(String(value));
     case "INTERVAL":
       return value instanceof DuckDBIntervalValue ? intervalText(value) : unexpected(value, type.kind);
     case "FLOAT64":
@@ -65,6 +69,14 @@ function rangeText(value: DuckDBValue, { element }: RangeType): string {
     return isOpen ? "UNBOUNDED" : String(encode(end, { kind: element }));
   });
   return `[${ends.join(", ")})`;
+}
+
+function geographyText(stored: string): string {
+  try {
+    return writeWkt(deserialise(stored));
+  } catch (error) {
+    throw error instanceof GeographyUnsupported ? notImplemented(error.message) : error;
+  }
 }
 
 function unexpected(value: DuckDBValue, kind: string): never {

@@ -1,6 +1,7 @@
 import { BLOB, BOOLEAN, DuckDBBlobValue, type DuckDBType, type DuckDBValue, VARCHAR } from "@duckdb/node-api";
 import { BigQueryError, notImplemented } from "../errors.ts";
 import { isObject, type Json, type JsonObject, stringOr } from "../json.ts";
+import { geographyText } from "./geography/text.ts";
 import { duckIntervalText, readInterval } from "./interval-text.ts";
 import { canonicalJson } from "./jsontext.ts";
 import { rangeOfEnds } from "./range-text.ts";
@@ -141,6 +142,8 @@ function readScalar(type: Type, holder: unknown, name: string): string | boolean
     case "TIME":
     case "TIMESTAMP":
       return readTime(type.kind, text) ?? fail(wrong());
+    case "GEOGRAPHY":
+      return geographyText(text) ?? fail(wrong());
     case "JSON":
       return canonicalJson(text) ?? fail(wrong());
     case "INTERVAL": {

@@ -11,7 +11,8 @@ export type ScalarKind =
   | "TIME"
   | "TIMESTAMP"
   | "JSON"
-  | "INTERVAL";
+  | "INTERVAL"
+  | "GEOGRAPHY";
 
 export interface StructField {
   name: string | null;
@@ -50,6 +51,7 @@ export const TIME: Type = { kind: "TIME" };
 export const TIMESTAMP: Type = { kind: "TIMESTAMP" };
 export const JSON_TYPE: Type = { kind: "JSON" };
 export const INTERVAL: Type = { kind: "INTERVAL" };
+export const GEOGRAPHY: Type = { kind: "GEOGRAPHY" };
 
 export const arrayOf = (element: Type): ArrayType => ({ kind: "ARRAY", element });
 export const rangeOf = (element: RangeElement): RangeType => ({ kind: "RANGE", element });
@@ -77,6 +79,7 @@ const SCALARS: Record<string, Type> = {
   TIMESTAMP,
   JSON: JSON_TYPE,
   INTERVAL,
+  GEOGRAPHY,
 };
 
 /** The type of this name (aliases included), or undefined. */
@@ -132,6 +135,8 @@ const DUCK: Record<ScalarKind, string> = {
   // Canonical JSON text: DuckDB's own JSON type adds implicit casts that GoogleSQL does not have.
   JSON: "VARCHAR",
   INTERVAL: "INTERVAL",
+  // JSON of its parts (sql/geography/geometry.ts).
+  GEOGRAPHY: "VARCHAR",
 };
 
 /** The DuckDB type that holds values of a GoogleSQL type. */
@@ -147,12 +152,12 @@ export function isNumeric(type: Type): boolean {
 }
 
 /** Whether values of the type have an order (<, MIN, ORDER BY). */
-export function isOrdered(type: Type): boolean {
-  return type.kind !== "ARRAY" && type.kind !== "STRUCT" && type.kind !== "JSON";
+export function isOrdered({ kind }: Type): boolean {
+  return kind !== "ARRAY" && kind !== "STRUCT" && kind !== "JSON" && kind !== "GEOGRAPHY";
 }
 
 /** Whether values of the type can be compared for equality and grouped by. */
 export function isGroupable(type: Type): boolean {
-  if (type.kind === "JSON" || type.kind === "ARRAY") return false;
+  if (type.kind === "JSON" || type.kind === "ARRAY" || type.kind === "GEOGRAPHY") return false;
   return type.kind !== "STRUCT" || type.fields.every((f) => isGroupable(f.type));
 }

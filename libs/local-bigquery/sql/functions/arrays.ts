@@ -1,7 +1,8 @@
 import { type Signature, sig } from "../signature.ts";
+import { limitArray } from "./limits.ts";
 
 const series = (from: string, to: string, step: string): string =>
-  `CASE WHEN ${step} = 0 THEN bq.raise('Sequence step cannot be 0.') ELSE generate_series(${from}, ${to}, ${step}) END`;
+  `CASE WHEN ${step} = 0 THEN bq.raise('Sequence step cannot be 0.') ELSE ${limitArray("GENERATE_ARRAY", from, to, step, `generate_series(${from}, ${to}, ${step})`)} END`;
 
 export const ARRAY_FUNCTIONS: Record<string, Signature[]> = {
   ARRAY_LENGTH: [sig("ARRAY<T>", "INT64", (a) => `CAST(len(${a}) AS BIGINT)`)],
@@ -43,7 +44,7 @@ export const ARRAY_FUNCTIONS: Record<string, Signature[]> = {
     ),
   ],
   GENERATE_ARRAY: [
-    sig("INT64, INT64", "ARRAY<INT64>", (a, b) => `generate_series(${a}, ${b})`),
+    sig("INT64, INT64", "ARRAY<INT64>", (a, b) => series(a, b, "1")),
     sig("INT64, INT64, INT64", "ARRAY<INT64>", series),
   ],
 };

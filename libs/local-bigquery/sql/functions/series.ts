@@ -2,6 +2,7 @@ import { notImplemented } from "../../errors.ts";
 import { lower } from "../lower-expr.ts";
 import { call, sig } from "../signature.ts";
 import type { Special } from "./index.ts";
+import { limitArray } from "./limits.ts";
 import { readInterval } from "./parts.ts";
 import { badPart, MICROS } from "./shift.ts";
 
@@ -39,13 +40,11 @@ const timestampArray: Special = (found) => {
   const { count, part } = readInterval(context, args[2]);
   const micros = MICROS[part];
   if (micros === undefined) throw badPart(found, part);
-  const signature = sig(
-    "TIMESTAMP, TIMESTAMP",
-    "ARRAY<TIMESTAMP>",
-    (a, b) =>
-      `CASE WHEN ${count} = 0 THEN bq.raise('Sequence step cannot be 0.') ELSE
-        list_transform(generate_series(epoch_us(${a}), epoch_us(${b}), ${count} * ${micros}), lambda x: make_timestamp(x)) END`,
-  );
+  const signature = sig("TIMESTAMP, TIMESTAMP", "ARRAY<TIMESTAMP>", (a, b) => {
+    const [from, to, step] = [`epoch_us(${a})`, `epoch_us(${b})`, `${count} * ${micros}`];
+    const made = `list_transform(generate_series(${from}, ${to}, ${step}), lambda x: make_timestamp(x))`;
+    return `CASE WHEN ${count} = 0 THEN bq.raise('Sequence step cannot be 0.') ELSE ${limitArray(name, from, to, `(${step})`, made)} END`;
+  });
   return call(
     name,
     [signature],

@@ -1,4 +1,5 @@
 import { type Signature, sig } from "../signature.ts";
+import { limitText } from "./limits.ts";
 
 const space = "concat(' ', chr(9), chr(10), chr(11), chr(12), chr(13), chr(133), chr(160))";
 
@@ -15,7 +16,7 @@ function trimming(name: string): Signature[] {
 function padding(name: string): Signature[] {
   const pad = (s: string, n: string, p: string): string =>
     `CASE WHEN ${n} < 0 THEN bq.raise('Second argument in ${name.toUpperCase()}() cannot be negative')
-      WHEN ${p} = '' THEN bq.raise('Third argument in ${name.toUpperCase()}() cannot be empty') ELSE ${name}(${s}, CAST(${n} AS INTEGER), ${p}) END`;
+      WHEN ${p} = '' THEN bq.raise('Third argument in ${name.toUpperCase()}() cannot be empty') ELSE ${limitText(name.toUpperCase(), n, `${name}(${s}, CAST(${n} AS INTEGER), ${p})`)} END`;
   return [
     sig("STRING, INT64", "STRING", (s, n) => pad(s, n, "' '")),
     sig("STRING, INT64, STRING", "STRING", pad),
@@ -66,7 +67,7 @@ export const STRING_FUNCTIONS: Record<string, Signature[]> = {
       "STRING, INT64",
       "STRING",
       (s, n) =>
-        `CASE WHEN ${n} < 0 THEN bq.raise('Second argument in REPEAT() cannot be negative') ELSE repeat(${s}, ${n}) END`,
+        `CASE WHEN ${n} < 0 THEN bq.raise('Second argument in REPEAT() cannot be negative') ELSE ${limitText("REPEAT", `length(${s}) * CAST(${n} AS DOUBLE)`, `repeat(${s}, ${n})`)} END`,
     ),
   ],
   REVERSE: [sig("STRING", "STRING", (s) => `array_to_string(list_reverse(string_split(${s}, '')), '')`)],
