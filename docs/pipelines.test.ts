@@ -75,11 +75,12 @@ function parameters(step: Extract<ResolvedStep, { type: "bigquery_query" }>): st
 
 function destination(step: Extract<ResolvedStep, { type: "bigquery_query" }>): string[] {
   if (step.destination === null) return [];
-  const { table, write, partitionBy, clusterBy } = step.destination;
+  const { table, write, keys, partitionBy, clusterBy } = step.destination;
+  const by = keys === undefined ? "" : ` by ${keys.join(", ")}`;
   const partitioned =
     partitionBy === null ? "" : `, partitioned by ${partitionBy.type} of ${partitionBy.field}`;
   const clustered = clusterBy === null ? "" : `, clustered by ${clusterBy.join(", ")}`;
-  return [`-> ${table}, ${write}${partitioned}${clustered}`];
+  return [`-> ${table}, ${write}${by}${partitioned}${clustered}`];
 }
 
 test("every template on the page has no fault, and comes to what is printed below it", async (t) => {

@@ -241,9 +241,9 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
     /merge needs keys/,
   ],
   [
-    "a merge",
-    step(`${SELECT}\ndestination: { table: t, write_mode: «merge, keys: [a] }`),
-    /not available in this release/,
+    "a key of merge that is no column",
+    step(`${SELECT}\ndestination: { table: t, write_mode: merge, keys: [a, «b-c] }`),
+    /"b-c" is not a column's name/,
   ],
   ["keys without a merge", step(`${SELECT}\ndestination: { table: t, keys: «[a] }`), /keys belong to/],
   [

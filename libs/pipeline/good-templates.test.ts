@@ -69,6 +69,10 @@ const GOOD: [what: string, template: string, values?: Record<string, string | nu
     "a partition by month",
     'steps:\n  - { step_id: a, type: bigquery_query, query: "SELECT 1", destination: { table: t, partition_by: { field: day, type: MONTH } } }\n',
   ],
+  [
+    "a merge",
+    'steps:\n  - { step_id: a, type: bigquery_query, query: "SELECT 1 AS id", destination: { table: t, write_mode: merge, keys: [id, "k_{tenant_id}"] } }\n',
+  ],
   ["WITH", query("WITH a AS (SELECT 1 AS x)\nSELECT x FROM a")],
   ["a query in parentheses", query("(SELECT 1)\nUNION ALL\n(SELECT 2);\n-- the end")],
   ["comments without variables", query("-- one\n# two -- and # more\n/* three */ SELECT 1 /* '; */")],

@@ -124,7 +124,9 @@ export interface ResolvedQuery {
 /** A table of the tenant's dataset that a query's result goes to. */
 export interface ResolvedDestination {
   table: string;
-  write: "WRITE_TRUNCATE" | "WRITE_APPEND";
+  write: "WRITE_TRUNCATE" | "WRITE_APPEND" | "MERGE";
+  /** Of MERGE alone: the columns that tell rows apart. */
+  keys?: string[];
   partitionBy: { field: string; type: "DAY" | "MONTH" | "HOUR" | "YEAR" } | null;
   clusterBy: string[] | null;
 }

@@ -286,6 +286,14 @@ function queries(c: Context): void {
     assert.deepEqual([done.state, done.error], ["DONE", null]);
   });
 
+  test("the rows of a job without destination are told, as often as they are asked for", async () => {
+    const job = { ...oneRowQuery(c, "WRITE_EMPTY", "unused"), destination: null };
+    await run(c, job);
+    for (const _ of [1, 2]) assert.deepEqual(await c.warehouse.jobRows(job.jobId), [{ job_id: job.jobId }]);
+    const unknown = c.warehouse.jobRows(uniqueName("job"));
+    await assert.rejects(unknown, { name: "WarehouseError", reason: "notFound" });
+  });
+
   test("an unknown job is null, cannot be waited for, and cancelling it does nothing", async () => {
     const jobId = uniqueName("job");
     assert.equal(await c.warehouse.getJob(jobId), null);

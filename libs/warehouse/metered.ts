@@ -77,6 +77,7 @@ export function meteredWarehouse(warehouse: Warehouse, metrics: Metrics, clock: 
       jobs.seen(job);
       return job;
     },
+    jobRows: (jobId) => request("jobRows", () => warehouse.jobRows(jobId)),
     cancelJob: (jobId) => request("cancelJob", () => warehouse.cancelJob(jobId)),
     dryRun: (query) => request("dryRun", () => warehouse.dryRun(query)),
     read: (query) => request("read", () => warehouse.read(query)),

@@ -24,6 +24,7 @@ export type FieldType =
   | "JSON"
   | "GEOGRAPHY"
   | "INTERVAL"
+  | "RANGE"
   | "RECORD";
 
 /** One column, in BigQuery's REST form. */
@@ -56,7 +57,7 @@ export interface TableInfo {
 
 /** A query parameter's type: a scalar's name, or BigQuery's nested form. */
 export type ParamType =
-  | Exclude<FieldType, "RECORD" | "INTEGER" | "FLOAT" | "BOOLEAN" | "GEOGRAPHY" | "INTERVAL">
+  | Exclude<FieldType, "RECORD" | "INTEGER" | "FLOAT" | "BOOLEAN" | "GEOGRAPHY" | "INTERVAL" | "RANGE">
   | "INT64"
   | "FLOAT64"
   | "BOOL";
@@ -143,6 +144,8 @@ export interface DryRun {
   referencedTables: (TableRef & { project: string })[];
   bytesProcessed: number;
   statementType: string;
+  /** The result's columns; none where nothing is executed (the memory warehouse). */
+  fields: Field[];
 }
 
 /**
@@ -172,6 +175,11 @@ export interface Warehouse {
   getJob(jobId: string): Promise<JobInfo | null>;
   /** Waits until the job is DONE, at most `ms` milliseconds; then returns it as it is. Unknown: reason notFound. */
   waitForJob(jobId: string, ms: number): Promise<JobInfo>;
+  /**
+   * The rows of a query job that ended well and had no destination, as `read` gives them; for small results. BigQuery
+   * keeps them for a day, a local one until it ends: reason notFound after that.
+   */
+  jobRows(jobId: string): Promise<Record<string, unknown>[]>;
   /** Asks for the job's end; it may still complete. Unknown or DONE: does nothing. */
   cancelJob(jobId: string): Promise<void>;
   dryRun(query: Pick<QueryJob, "sql" | "params" | "defaultDataset">): Promise<DryRun>;

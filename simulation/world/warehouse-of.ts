@@ -29,6 +29,7 @@ export function warehouseOf(
     submitDrop: (job) => call("submitDrop", () => warehouse.submitDrop(job)),
     getJob: (jobId) => call("getJob", () => warehouse.getJob(jobId)),
     waitForJob: (jobId, ms) => call("waitForJob", () => warehouse.waitForJob(jobId, ms)),
+    jobRows: (jobId) => call("jobRows", () => warehouse.jobRows(jobId)),
     cancelJob: (jobId) => call("cancelJob", () => warehouse.cancelJob(jobId)),
     dryRun: (query) => call("dryRun", () => warehouse.dryRun(query)),
     read: (query) => call("read", () => warehouse.read(query)),

@@ -33,12 +33,14 @@ export const destinationSchema = z
     write_mode: z
       .enum(["overwrite", "append", "merge"])
       .default("overwrite")
-      .describe("overwrite replaces the table's rows; append adds to them, once per run and step"),
+      .describe(
+        "overwrite replaces the table's rows; append adds to them, once per run and step; merge replaces rows of the same keys, and adds the others",
+      ),
     keys: z
       .array(z.string())
       .min(1, "must name at least one column")
       .optional()
-      .describe("Key columns of merge"),
+      .describe("The columns that tell rows apart, of merge"),
     partition_by: z
       .union([
         z.string(),
@@ -62,7 +64,6 @@ export function checkDestination(destination: Destination, tell: Tell): void {
   if (destination.write_mode === "merge") {
     if (destination.keys === undefined)
       tell(["write_mode"], "merge needs keys: name the columns that tell rows apart");
-    else tell(["write_mode"], "merge is not available in this release: use overwrite or append");
   } else if (destination.keys !== undefined) {
     tell(["keys"], "keys belong to write_mode: merge; leave them out");
   }
@@ -75,12 +76,15 @@ export function checkDestination(destination: Destination, tell: Tell): void {
   }
 }
 
-function columnsOf({ partition_by, cluster_by }: Destination): [Path, string][] {
+function columnsOf({ partition_by, cluster_by, keys = [] }: Destination): [Path, string][] {
   const columns: [Path, string][] = (cluster_by ?? []).map((name, i) => [["cluster_by", i], name]);
+  columns.push(...keys.map((name, i): [Path, string] => [["keys", i], name]));
   if (typeof partition_by === "string") columns.push([["partition_by"], partition_by]);
   else if (partition_by !== undefined) columns.push([["partition_by", "field"], partition_by.field]);
   return columns;
 }
+
+const WRITES = { overwrite: "WRITE_TRUNCATE", append: "WRITE_APPEND", merge: "MERGE" } as const;
 
 /** Compiles a destination without faults. `place` names it in problems. */
 export function compileDestination(
@@ -93,9 +97,11 @@ export function compileDestination(
     partition === undefined ? null : compileText(typeof partition === "string" ? partition : partition.field);
   const type = typeof partition === "object" ? partition.type : "DAY";
   const clusterBy = destination.cluster_by?.map(compileText) ?? null;
+  const keys = destination.keys?.map(compileText);
   return (scope) => ({
     table: checkedTable(table, `${place}.table`, scope),
-    write: destination.write_mode === "append" ? "WRITE_APPEND" : "WRITE_TRUNCATE",
+    write: WRITES[destination.write_mode],
+    ...(keys && { keys: keys.map((column) => checkedColumn(column, `${place}.keys`, scope)) }),
     partitionBy:
       field === null ? null : { field: checkedColumn(field, `${place}.partition_by`, scope), type },
     clusterBy: clusterBy?.map((column) => checkedColumn(column, `${place}.cluster_by`, scope)) ?? null,

@@ -422,13 +422,16 @@ test("a read gives every page's rows as plain values", async (t) => {
 
 test("a dry run has no job id and tells the tables", async (t) => {
   const referencedTables = [{ projectId: "p-1", datasetId: "acme", tableId: "billing" }];
-  const statistics = { totalBytesProcessed: "10", query: { referencedTables, statementType: "SELECT" } };
+  const schema = { fields: [{ name: "n", type: "INTEGER", mode: "NULLABLE" }] };
+  const query = { referencedTables, statementType: "SELECT", schema };
+  const statistics = { totalBytesProcessed: "10", query };
   const { warehouse, seen } = await recorder(t, { json: { statistics } });
   const plan = await warehouse.dryRun({ sql: "SELECT 1", params: [], defaultDataset: "acme" });
   assert.deepEqual(plan, {
     referencedTables: [{ project: "p-1", dataset: "acme", table: "billing" }],
     bytesProcessed: 10,
     statementType: "SELECT",
+    fields: schema.fields,
   });
   assert.partialDeepStrictEqual(seen[0]?.body, {
     jobReference: { projectId: "p-1", location: "EU" },

@@ -19,6 +19,7 @@ const TYPES: ReadonlyMap<string, FieldType> = new Map<string, FieldType>([
   ["JSON", "JSON"],
   ["GEOGRAPHY", "GEOGRAPHY"],
   ["INTERVAL", "INTERVAL"],
+  ["RANGE", "RANGE"],
   ["RECORD", "RECORD"],
   ["STRUCT", "RECORD"],
 ]);

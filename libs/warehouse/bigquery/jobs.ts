@@ -3,6 +3,7 @@ import { mergeParameters, type RestParameter } from "../merge/parameters.ts";
 import { mergeStatement } from "../merge/statement.ts";
 import { checkedLabels, datasetName, destinationName, qualified, qualifiedDataset } from "../names.ts";
 import type { DropJob, DryRun, JobInfo, MergeJob, QueryJob, QueryParam } from "../port.ts";
+import { plainFields } from "./fields.ts";
 
 /** The body of jobs.insert for a query. */
 export function queryConfiguration(project: string, job: Omit<QueryJob, "jobId">): object {
@@ -102,5 +103,6 @@ export function dryRunInfo(job: JobMetadata): DryRun {
     })),
     bytesProcessed: Number(job.statistics?.totalBytesProcessed ?? 0),
     statementType: query?.statementType ?? "",
+    fields: plainFields(query?.schema?.fields),
   };
 }

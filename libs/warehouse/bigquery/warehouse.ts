@@ -104,6 +104,19 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
 
     waitForJob: async (jobId, ms) => jobs.wait(jobId, ms),
 
+    async jobRows(jobId) {
+      const rows: Record<string, unknown>[] = [];
+      let pageToken: string | undefined;
+      do {
+        const page: Partial<ResultPage> = await send<ResultPage>(
+          nextPage({ jobReference: { jobId, location }, pageToken }, 0),
+        );
+        rows.push(...plainRows(plainFields(page.schema?.fields), page.rows ?? []));
+        pageToken = page.pageToken;
+      } while (pageToken !== undefined);
+      return rows;
+    },
+
     async cancelJob(jobId) {
       await find({ method: "POST", path: `/jobs/${jobName(jobId)}/cancel`, query: { location } });
     },
@@ -154,7 +167,10 @@ interface ResultPage {
   pageToken: string;
 }
 
-function nextPage(page: Partial<ResultPage>, timeoutMs: number): Call {
+function nextPage(
+  page: { jobReference?: ResultPage["jobReference"]; pageToken?: string | undefined },
+  timeoutMs: number,
+): Call {
   const { jobId = "", location = "" } = page.jobReference ?? {};
   const query = {
     location,

@@ -1,6 +1,6 @@
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { DropJob, JobError, JobInfo, MergeJob, QueryJob } from "../port.ts";
-import type { Effect } from "./tables.ts";
+import type { Effect, Row } from "./tables.ts";
 
 /** A job as it was submitted, and what became of it. */
 export interface JobRecord extends JobInfo {
@@ -8,6 +8,8 @@ export interface JobRecord extends JobInfo {
 }
 
 interface Job extends JobRecord {
+  /** What a query without destination found. */
+  result?: Row[];
   ended: { promise: Promise<void>; resolve: () => void };
 }
 
@@ -47,8 +49,13 @@ export class Jobs {
   info(jobId: string): JobInfo | null {
     const job = this.#jobs.get(jobId);
     if (job === undefined) return null;
-    const { submitted: _submitted, ended: _ended, ...info } = job;
+    const { submitted: _submitted, ended: _ended, result: _result, ...info } = job;
     return { ...info, labels: { ...info.labels } };
+  }
+
+  /** The rows of a query without destination that ended well. */
+  rows(jobId: string): Row[] | undefined {
+    return this.#jobs.get(jobId)?.result;
   }
 
   /** Resolves once the job is DONE or `ms` have passed. */
@@ -67,7 +74,7 @@ export class Jobs {
   }
 
   records(): JobRecord[] {
-    return [...this.#jobs.values()].map(({ ended: _ended, ...record }) => ({ ...record }));
+    return [...this.#jobs.values()].map(({ ended: _ended, result: _result, ...record }) => ({ ...record }));
   }
 }
 
@@ -86,6 +93,9 @@ function end(job: Job, effect: () => Effect): void {
   const done = effect();
   job.state = "DONE";
   if ("error" in done) job.error = done.error;
-  else job.rows = done.rows;
+  else {
+    job.rows = done.rows;
+    if (done.result) job.result = done.result;
+  }
   job.ended.resolve();
 }

@@ -27,7 +27,7 @@ interface Dataset {
 }
 
 /** What a job did: rows written, or why it failed. */
-export type Effect = { rows: number } | { error: JobError };
+export type Effect = { rows: number; result?: Row[] } | { error: JobError };
 
 /** Datasets, tables and rows in memory, changed at once and whole. */
 export class Tables {

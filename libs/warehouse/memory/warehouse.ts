@@ -50,6 +50,7 @@ const READS: ReadonlySet<Operation> = new Set([
   "getTable",
   "getJob",
   "waitForJob",
+  "jobRows",
   "dryRun",
   "read",
 ]);
@@ -86,7 +87,9 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
     const missing = missingTable(job);
     if (missing) return notFound(`Table ${missing.dataset}.${missing.table}`);
     const rows = (options.rowsOf ?? oneRow)(job);
-    return job.destination === null ? { rows: rows.length } : tables.write(job.destination, rows);
+    return job.destination === null
+      ? { rows: rows.length, result: rows }
+      : tables.write(job.destination, rows);
   }
 
   function submit(jobId: string, outcome: Outcome, submitted: JobRecord["submitted"], effect: () => Effect) {
@@ -156,6 +159,12 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
         if (job === null) throw new WarehouseError("notFound", `there is no job ${jobId}`);
         return job;
       }),
+    jobRows: async (jobId) =>
+      run("jobRows", jobName(jobId), () => {
+        const rows = jobs.rows(jobId);
+        if (rows === undefined) throw new WarehouseError("notFound", `there are no rows of a job ${jobId}`);
+        return structuredClone(rows);
+      }),
     cancelJob: async (jobId) => run("cancelJob", jobName(jobId), () => jobs.cancel(jobId)),
     dryRun: async (query) =>
       run("dryRun", query.sql, () => {
@@ -166,6 +175,7 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
           referencedTables: options.tablesOf?.(query) ?? [],
           bytesProcessed: 0,
           statementType: "SELECT",
+          fields: [],
         };
       }),
     read: async (query) =>

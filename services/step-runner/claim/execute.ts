@@ -27,7 +27,10 @@ export type StepOutcome =
  * Executes a task to its end. While the warehouse is away it is asked again, under the same job ids; a failure is
  * reported only once it is known that the effect did not happen.
  */
-export async function execute(assigned: Assignment, deps: StepRunnerDeps): Promise<StepOutcome> {
+export async function execute(
+  assigned: Assignment,
+  deps: Pick<StepRunnerDeps, "warehouse" | "clock" | "log">,
+): Promise<StepOutcome> {
   const { warehouse, clock, log } = deps;
   let pause = RETRY_MS.first;
   for (;;) {
