@@ -54,7 +54,8 @@ async function tryOne(url: string, query: string, tally: Tally): Promise<string 
     const { status, reason, message } = await send(url, query);
     const key = `${status} ${reason}`;
     tally.answers[key] = (tally.answers[key] ?? 0) + 1;
-    return FAIR.has(status) && (message !== "") === (status !== 200) ? undefined : `${key}: ${message}`;
+    const silent = status !== 200 && message === "" && !/\bERROR\b/i.test(query);
+    return FAIR.has(status) && !silent ? undefined : `${key}: ${message}`;
   } catch (error) {
     return `no answer: ${String(error)}`;
   }

@@ -7,7 +7,7 @@
  * CASE, because DuckDB evaluates a constant CASE condition before it is reached.
  */
 const MACROS: Record<string, string> = {
-  "raise(message)": `([NULL])[CAST(concat('bq!', message, '!qb') AS BIGINT)]`,
+  "raise(message)": `([NULL])[CAST('bq!' || message || '!qb' AS BIGINT)]`,
 
   // Conversion from text. DuckDB's casts accept more ("1.5" as an integer, "t" as a boolean, "2024/01/02").
   "to_int64(s)": `CASE WHEN regexp_full_match(trim(s), '[+-]?[0-9]+') THEN CAST(trim(s) AS BIGINT)

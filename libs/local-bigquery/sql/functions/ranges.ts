@@ -5,6 +5,7 @@ import { type RangeEnds, readRange } from "../range-text.ts";
 import { type Signature, sig } from "../signature.ts";
 import { duckType, type RangeElement, type RangeType, rangeOf, typeName } from "../types.ts";
 import type { FunctionCall, Special } from "./index.ts";
+import { limitArray } from "./limits.ts";
 import { readInterval } from "./parts.ts";
 import { badPart, shift } from "./shift.ts";
 
@@ -80,7 +81,8 @@ function steps(found: FunctionCall, { element }: RangeType, count: string, part:
   };
   const unit = part === "QUARTER" ? "month" : part.toLowerCase();
   const most = `date_diff('${unit}', r._0, r._1) // ${count} + 1`;
-  return `list_transform(range(0, ${most}), lambda n: struct_pack(_0 := ${at("n")}, _1 := ${at("(n + 1)")}))`;
+  const made = `list_transform(range(0, ${most}), lambda n: struct_pack(_0 := ${at("n")}, _1 := ${at("(n + 1)")}))`;
+  return limitArray("GENERATE_RANGE_ARRAY", "0", most, "1", made);
 }
 
 export const RANGE_SPECIALS: Record<string, Special> = {
