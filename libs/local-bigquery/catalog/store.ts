@@ -19,13 +19,13 @@ export class Store {
   readonly catalog = new Catalog();
   readonly #instance: DuckDBInstance;
   readonly #writer: Session;
-  readonly #idle: Session[];
   readonly #clerk: Session;
+  readonly #idle: Session[];
   readonly #waiting: ((session: Session) => void)[] = [];
   readonly #clock: Clock;
   #last: Promise<unknown> = Promise.resolve();
-  #lastCreation = 0;
   #lastErrand: Promise<unknown> = Promise.resolve();
+  #lastCreation = 0;
 
   private constructor(
     instance: DuckDBInstance,
@@ -36,8 +36,8 @@ export class Store {
   ) {
     this.#instance = instance;
     this.#writer = writer;
-    this.#idle = idle;
     this.#clerk = clerk;
+    this.#idle = idle;
     this.#clock = clock;
   }
 
@@ -147,6 +147,24 @@ export class Store {
     }
   }
 
+  /** Reads and notes what jobs there are, one errand at a time, whatever the writer and the readers are at. */
+  #errand<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const result = this.#lastErrand.then(() => work(this.#clerk));
+    this.#lastErrand = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Notes a job that is under way, so that a restart knows of it. */
+  async noteOpenJob({ id, created, record }: StoredJob): Promise<void> {
+    const sql = "INSERT INTO bq.open_jobs VALUES ($1, $2, $3)";
+    await this.#errand((s) => s.run(sql, [id, BigInt(created), record]));
+  }
+
+  /** Takes the note of a job away that is done and stored. */
+  async forgetOpenJob(id: string): Promise<void> {
+    await this.#errand((s) => s.run("DELETE FROM bq.open_jobs WHERE id = $1", [id]));
+  }
+
   /** A job's record as it was stored, or undefined. */
   async findJob(id: string): Promise<string | undefined> {
     const [row] = await this.#errand((s) => s.rows("SELECT record FROM bq.jobs WHERE id = $1", [id]));
@@ -170,30 +188,12 @@ export class Store {
     return rows.map((row) => String(row[0]));
   }
 
-  /** Reads and notes what jobs there are, one errand at a time, whatever the writer and the readers are at. */
-  #errand<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const result = this.#lastErrand.then(() => work(this.#clerk));
-    this.#lastErrand = result.catch(() => undefined);
-    return result;
-  }
-
-  /** Notes a job that is under way, so that a restart knows of it. */
-  async noteOpenJob({ id, created, record }: StoredJob): Promise<void> {
-    const sql = "INSERT INTO bq.open_jobs VALUES ($1, $2, $3)";
-    await this.#errand((s) => s.run(sql, [id, BigInt(created), record]));
-  }
-
-  /** Takes the note of a job away that is done and stored. */
-  async forgetOpenJob(id: string): Promise<void> {
-    await this.#errand((s) => s.run("DELETE FROM bq.open_jobs WHERE id = $1", [id]));
-  }
-
   /** Waits for the write under way and closes the file. */
   async close(): Promise<void> {
     await this.#last;
+    await this.#lastErrand;
     await this.#writer.run("CHECKPOINT").catch(() => undefined);
     for (const session of [...this.#idle, this.#clerk, this.#writer]) session.close();
     this.#instance.closeSync();
   }
 }
-    await this.#lastErrand;
