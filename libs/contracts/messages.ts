@@ -89,6 +89,14 @@ export interface ReplyTo {
   public_key: Buffer;
 }
 
+/** Who asked for something, and in which HTTP request. */
+export interface Requester {
+  /** `admin`, `local` (someone on the gateway's machine), or `key:` and the API key's id. */
+  actor: string;
+  /** The X-Request-Id of the request. */
+  request_id: string | null;
+}
+
 /** A piece of a tenant's snapshot that is larger than a record may be. Nothing unless all pieces of its version are there. */
 export interface SnapshotPart {
   type: "SnapshotPart";
@@ -470,6 +478,8 @@ export interface IssueApiKey {
   expires_at: number | null;
   idempotency: Idempotency | null;
   reply_to: ReplyTo;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
 }
 
 /** The key is stored and announced: it is in force. */
@@ -485,6 +495,24 @@ export interface KeyDelivered {
   meta: EventMeta;
   command_id: string;
   key_id: string;
+}
+
+/** The end of a rotated key's grace time is stored and announced. */
+export interface KeyEndAnnounced {
+  type: "KeyEndAnnounced";
+  meta: EventMeta;
+  key_id: string;
+}
+
+/** The key could not be encrypted, so there is none and never will be. */
+export interface KeyFailed {
+  type: "KeyFailed";
+  meta: EventMeta;
+  key_id: string;
+  /** HTTP status for the client. */
+  status: number;
+  reason: string;
+  detail: string;
 }
 
 /** A key exists, encrypted; it is not in force yet. */
@@ -503,7 +531,7 @@ export interface KeyIssued {
 /** A key is issued, then stored and announced (ACTIVE), then perhaps revoked and that announced (DEAD). */
 export type KeyPhase = "REQUESTED" | "ISSUED" | "ACTIVE" | "REVOKED" | "DEAD";
 
-/** Outcome of IssueApiKey. */
+/** Outcome of IssueApiKey and RotateApiKey. */
 export interface KeyRequested {
   type: "KeyRequested";
   meta: EventMeta;
@@ -514,6 +542,12 @@ export interface KeyRequested {
   idempotency: Idempotency | null;
   requested_at: number;
   reply_to: ReplyTo;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
+  /** The key, by id, that this one is the rotation of. */
+  replaces: string | null;
+  /** For how long the replaced key lives, once this one is in force. */
+  grace_ms: number;
 }
 
 /** The revocation is stored and announced. */
@@ -530,6 +564,8 @@ export interface KeyRevoked {
   command_id: string | null;
   key_id: string;
   reply_to: ReplyTo | null;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
 }
 
 /** A key, in a snapshot. */
@@ -548,6 +584,14 @@ export interface KeyState {
   request: PendingReply | null;
   /** The commands that asked for its revocation and wait for the announcement. */
   revocations: PendingReply[];
+  /** The key, by id, that this one is the rotation of. */
+  replaces: string | null;
+  /** For how long the replaced key lives, once this one is in force. */
+  grace_ms: number;
+  /** The key, by id, that is in force in its place. */
+  replaced_by: string | null;
+  /** Its new end, expires_at, is not announced yet. */
+  end_untold: boolean;
 }
 
 /** Open runs, and what the force flags name, are gone. */
@@ -566,6 +610,8 @@ export interface OnboardTenant {
   force_recreate_tables: boolean;
   idempotency: Idempotency | null;
   reply_to: ReplyTo;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
 }
 
 /** Outcome of OnboardTenant: an onboarding begins. */
@@ -587,6 +633,8 @@ export interface OnboardingAccepted {
   run_id: string;
   /** Of the request that asked for it. */
   trace: Trace | null;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
 }
 
 /** It cannot go on; a repeat begins anew. */
@@ -617,6 +665,8 @@ export interface OnboardingResumed {
   reply_to: ReplyTo;
   idempotency: Idempotency | null;
   requested_at: number;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
 }
 
 /** An onboarding, in a snapshot. */
@@ -643,6 +693,21 @@ export interface RevokeApiKey {
   meta: CommandMeta;
   key_id: string;
   reply_to: ReplyTo;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
+}
+
+/** Command: a new key in place of this one, which lives on for a grace time. */
+export interface RotateApiKey {
+  type: "RotateApiKey";
+  meta: CommandMeta;
+  key_id: string;
+  /** For how long the old key lives, once the new one is in force. */
+  grace_ms: number;
+  idempotency: Idempotency | null;
+  reply_to: ReplyTo;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
 }
 
 export interface TablesProvisioned {
@@ -660,6 +725,10 @@ export interface TenantCommandRejected {
   reason: string;
   detail: string;
   gateway: string;
+  /** Who asked; null for the platform itself, and in records of before it was kept. */
+  by: Requester | null;
+  /** The refused command's type. */
+  command: string;
 }
 
 export type TenantLifecycle = "ONBOARDING" | "ACTIVE" | "SUSPENDED" | "OFFBOARDED";
@@ -708,12 +777,12 @@ export interface ValidationRequested {
 }
 
 /** What tenant.commands carries. */
-export type TenantCommandsMessage = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered;
-export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered"] as const;
+export type TenantCommandsMessage = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered;
+export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered"] as const;
 
 /** What tenant.events carries. */
-export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed;
-export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed"] as const;
+export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed;
+export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed"] as const;
 
 /** What tenants carries. */
 export type TenantsMessage = TenantSnapshot | Checkpoint;
@@ -759,11 +828,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyActivated | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyActivated", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

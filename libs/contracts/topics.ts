@@ -29,7 +29,7 @@ interface TopicDeclaration {
 export const TOPICS = {
   "tenant.commands": {
     retentionMs: 7 * DAY_MS,
-    carries: ["OnboardTenant", "IssueApiKey", "RevokeApiKey", "ConfirmKeyDelivered"],
+    carries: ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered"],
   },
   "tenant.events": {
     retentionMs: Number.POSITIVE_INFINITY,
@@ -43,7 +43,9 @@ export const TOPICS = {
       "TablesProvisioned",
       "KeyRequested",
       "KeyIssued",
+      "KeyFailed",
       "KeyActivated",
+      "KeyEndAnnounced",
       "KeyRevoked",
       "KeyRevocationAnnounced",
       "KeyDelivered",

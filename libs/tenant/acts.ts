@@ -11,6 +11,8 @@ export type Act =
   | { do: "provision tables" }
   | { do: "issue key"; key: KeyState }
   | { do: "activate key"; key: KeyState }
+  | { do: "announce end"; key: KeyState }
+  | { do: "retire key"; key: KeyState }
   | { do: "announce revocation"; key: KeyState }
   | { do: "request validation" }
   | { do: "await validation" };
@@ -49,6 +51,8 @@ function keyActs(key: KeyState): Act[] {
     case "REVOKED":
       return [{ do: "announce revocation", key }];
     case "ACTIVE":
+      if (key.end_untold) return [{ do: "announce end", key }];
+      return key.replaced_by === null ? [] : [{ do: "retire key", key }];
     case "DEAD":
       return [];
   }

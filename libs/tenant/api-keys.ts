@@ -1,10 +1,17 @@
-import type { ConfirmKeyDelivered, IssueApiKey, RevokeApiKey } from "@convergence/contracts";
+import type {
+  ConfirmKeyDelivered,
+  IssueApiKey,
+  KeyState,
+  RevokeApiKey,
+  RotateApiKey,
+} from "@convergence/contracts";
 import { keyReused, rejected } from "./reject.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
   isLive,
   keyOf,
   MAX_KEYS,
+  type Tenant,
   type TenantFact,
   type TenantState,
 } from "./state.ts";
@@ -17,42 +24,96 @@ export function decideIssueKey(tenant: TenantState, command: IssueApiKey, keyId:
   if (command.expires_at !== null && command.expires_at <= command.meta.at) {
     return [rejected(command, 422, "invalid-request", "expires_at lies in the past: send a later time.")];
   }
-  const { idempotency } = command;
+  const { scopes, expires_at } = command;
+  return request(tenant, command, earlierOf(tenant, command), {
+    key_id: keyId,
+    scopes,
+    expires_at,
+    replaces: null,
+    grace_ms: 0,
+  });
+}
+
+/** The longest that a rotated key may live on, in milliseconds. */
+export const MAX_GRACE_MS = 7 * 24 * 3_600_000;
+
+/**
+ * Decides a RotateApiKey: a new key of the same scopes, that lives as long as the old one was given. The old one ends a
+ * grace time after the new one is in force, and not before. A repeat with the same Idempotency-Key replaces the new key.
+ */
+export function decideRotateKey(tenant: TenantState, command: RotateApiKey, keyId: string): TenantFact[] {
+  const old = keyOf(tenant, command.key_id);
+  if (tenant === null || old === undefined) return [noSuchKey(command)];
+  const earlier = earlierOf(tenant, command);
+  if (earlier === undefined || !isLive(earlier)) {
+    const successor = tenant.keys.find((key) => key.replaces === old.key_id && isLive(key));
+    const by = successor?.key_id ?? old.replaced_by;
+    if (by !== null) {
+      const detail = `The key is replaced already, by ${by}: rotate that one, or issue a new key.`;
+      return [rejected(command, 409, "key-rotated", detail)];
+    }
+    if (old.phase !== "ACTIVE" || (old.expires_at !== null && old.expires_at <= command.meta.at)) {
+      const detail = "The key is not in force: issue a new one.";
+      return [rejected(command, 409, "key-not-active", detail)];
+    }
+  }
+  const { at } = command.meta;
+  return request(tenant, command, earlier, {
+    key_id: keyId,
+    scopes: old.scopes,
+    expires_at:
+      earlier?.expires_at ?? (old.expires_at === null ? null : at + old.expires_at - old.created_at),
+    replaces: old.key_id,
+    grace_ms: Math.min(Math.max(command.grace_ms, 0), MAX_GRACE_MS),
+  });
+}
+
+type Asked = IssueApiKey | RotateApiKey;
+
+/** The key that a command of the same Idempotency-Key asked for before. */
+function earlierOf(tenant: Tenant, { idempotency, meta }: Asked): KeyState | undefined {
+  if (idempotency === null) return undefined;
   // The last one: those that it replaced bear the same Idempotency-Key.
-  const earlier = tenant.keys.findLast(
-    (key) =>
-      idempotency !== null &&
-      key.request?.idempotency?.key === idempotency.key &&
-      command.meta.at - key.request.requested_at < IDEMPOTENCY_WINDOW_MS,
+  return tenant.keys.findLast(
+    ({ request }) =>
+      request?.idempotency?.key === idempotency.key && meta.at - request.requested_at < IDEMPOTENCY_WINDOW_MS,
   );
+}
+
+/** A new key; it takes the place of the `earlier` one of the same Idempotency-Key, whose text may have got lost. */
+function request(
+  tenant: Tenant,
+  command: Asked,
+  earlier: KeyState | undefined,
+  key: Pick<KeyState, "key_id" | "scopes" | "expires_at" | "replaces" | "grace_ms">,
+): TenantFact[] {
+  const { idempotency, reply_to, by } = command;
   if (earlier !== undefined && earlier.request?.idempotency?.body_hash !== idempotency?.body_hash) {
     return [keyReused(command)];
   }
-  const replaces = earlier !== undefined && isLive(earlier);
-  if (!replaces && tenant.keys.filter(isLive).length >= MAX_KEYS) {
+  const again = earlier !== undefined && isLive(earlier);
+  if (!again && tenant.keys.filter(isLive).length >= MAX_KEYS) {
     const detail = `The tenant has ${MAX_KEYS} keys that are not revoked: revoke those that are not used any more.`;
     return [rejected(command, 409, "too-many-keys", detail)];
   }
-  const request: TenantFact = {
+  const { command_id, at } = command.meta;
+  const requested: TenantFact = {
     type: "KeyRequested",
-    command_id: command.meta.command_id,
-    key_id: keyId,
-    scopes: command.scopes,
-    expires_at: command.expires_at,
+    ...key,
+    command_id,
     idempotency,
-    requested_at: command.meta.at,
-    reply_to: command.reply_to,
+    requested_at: at,
+    reply_to,
+    by,
   };
-  if (!replaces) return [request];
-  return [request, { type: "KeyRevoked", command_id: null, key_id: earlier.key_id, reply_to: null }];
+  if (!again) return [requested];
+  return [requested, { type: "KeyRevoked", command_id: null, key_id: earlier.key_id, reply_to: null, by }];
 }
 
 /** Decides a RevokeApiKey. Revoking again is answered like the first time. */
 export function decideRevokeKey(tenant: TenantState, command: RevokeApiKey): TenantFact[] {
   const key = keyOf(tenant, command.key_id);
-  if (key === undefined) {
-    return [rejected(command, 404, "key-not-found", "This tenant has no key of this id: list its keys.")];
-  }
+  if (key === undefined) return [noSuchKey(command)];
   if (key.phase === "REQUESTED" || key.phase === "ISSUED") {
     return [
       rejected(command, 409, "key-not-active", "The key is still being issued: try again in a moment."),
@@ -64,8 +125,13 @@ export function decideRevokeKey(tenant: TenantState, command: RevokeApiKey): Ten
       command_id: command.meta.command_id,
       key_id: key.key_id,
       reply_to: command.reply_to,
+      by: command.by,
     },
   ];
+}
+
+function noSuchKey(command: RevokeApiKey | RotateApiKey): TenantFact {
+  return rejected(command, 404, "key-not-found", "This tenant has no key of this id: list its keys.");
 }
 
 /** Decides a ConfirmKeyDelivered. */

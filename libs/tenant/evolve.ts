@@ -6,7 +6,7 @@ import type {
   OnboardingState,
   PendingReply,
 } from "@convergence/contracts";
-import { MAX_KEYS, pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
+import { keyOf, MAX_KEYS, pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
 
 /** Folds an event into a tenant. Pure; never fails on a counted event. */
 export function evolve(tenant: TenantState, event: TenantEvent): TenantState {
@@ -38,7 +38,14 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
     case "KeyIssued":
       return withKey(tenant, event.key_id, (key) => issued(key, event));
     case "KeyActivated":
-      return activated(tenant, event.key_id);
+      return activated(tenant, event.key_id, event.meta.at);
+    case "KeyEndAnnounced":
+      return withKey(tenant, event.key_id, (key) => ({ ...key, end_untold: false }));
+    case "KeyFailed":
+      return forgetDead(
+        withKey(tenant, event.key_id, (key) => (key.phase === "REQUESTED" ? { ...key, phase: "DEAD" } : key)),
+        event.key_id,
+      );
     case "KeyRevoked":
       return withKey(tenant, event.key_id, (key) => ({
         ...key,
@@ -124,8 +131,9 @@ function withOnboardingKey(tenant: Tenant, at: number): Tenant {
 }
 
 function requestedKey(event: KeyRequested): KeyState {
-  const { key_id, scopes, expires_at } = event;
-  return { ...newKey({ key_id, scopes, expires_at, at: event.meta.at }), request: pendingReply(event) };
+  const { key_id, scopes, expires_at, replaces, grace_ms } = event;
+  const key = newKey({ key_id, scopes, expires_at, at: event.meta.at });
+  return { ...key, replaces, grace_ms, request: pendingReply(event) };
 }
 
 function newKey(key: Pick<KeyState, "key_id" | "scopes" | "expires_at"> & { at: number }): KeyState {
@@ -141,6 +149,10 @@ function newKey(key: Pick<KeyState, "key_id" | "scopes" | "expires_at"> & { at: 
     delivered: false,
     request: null,
     revocations: [],
+    replaces: null,
+    grace_ms: 0,
+    replaced_by: null,
+    end_untold: false,
   };
 }
 
@@ -149,12 +161,25 @@ function issued(key: KeyState, event: KeyIssued): KeyState {
   return { ...key, phase: "ISSUED", hash: event.hash, encrypted: event.encrypted };
 }
 
-function activated(tenant: Tenant, keyId: string): Tenant {
-  const active = withKey(tenant, keyId, (key) =>
-    key.phase === "ISSUED" ? { ...key, phase: "ACTIVE" } : key,
+function activated(tenant: Tenant, keyId: string, at: number): Tenant {
+  const key = keyOf(tenant, keyId);
+  const inForce = withKey(tenant, keyId, (now) =>
+    now.phase === "ISSUED" ? { ...now, phase: "ACTIVE" } : now,
   );
+  const active =
+    key?.phase === "ISSUED" && key.replaces !== null ? retired(inForce, key, key.replaces, at) : inForce;
   const ofOnboarding = active.onboarding?.phase === "KEY" && active.onboarding.key_id === keyId;
   return ofOnboarding ? onboarding(active, () => ({ phase: "VALIDATE" })) : active;
+}
+
+/** The key that was rotated ends after its grace time; one that ends sooner anyway keeps to that. */
+function retired(tenant: Tenant, { key_id, grace_ms }: KeyState, old: string, at: number): Tenant {
+  return withKey(tenant, old, (key) => ({
+    ...key,
+    replaced_by: key_id,
+    expires_at: Math.min(key.expires_at ?? Number.POSITIVE_INFINITY, at + grace_ms),
+    end_untold: true,
+  }));
 }
 
 /** Who waits for a revocation, with the one who asks for it now; the oldest give way. */

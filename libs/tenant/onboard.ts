@@ -56,6 +56,7 @@ function resume(tenant: Tenant, command: OnboardTenant): TenantFact {
     reply_to: command.reply_to,
     idempotency: command.idempotency,
     requested_at: command.meta.at,
+    by: command.by,
   };
 }
 
@@ -98,17 +99,17 @@ function isRepeat(
 /** A key that may not have reached its owner is replaced. */
 function reissue(tenant: Tenant, command: OnboardTenant, names: NewNames): TenantFact[] {
   const old = tenant.onboarding?.key_id;
-  return [accept(command, names), ...revocations(tenant, (keyId) => keyId === old)];
+  return [accept(command, names), ...revocations(tenant, command, (keyId) => keyId === old)];
 }
 
 function recreate(tenant: Tenant, command: OnboardTenant, names: NewNames): TenantFact[] {
-  return [accept(command, names), ...revocations(tenant, () => true)];
+  return [accept(command, names), ...revocations(tenant, command, () => true)];
 }
 
-function revocations(tenant: Tenant, which: (keyId: string) => boolean): TenantFact[] {
+function revocations(tenant: Tenant, { by }: OnboardTenant, which: (keyId: string) => boolean): TenantFact[] {
   return tenant.keys
     .filter((key) => isLive(key) && which(key.key_id))
-    .map((key) => ({ type: "KeyRevoked", command_id: null, key_id: key.key_id, reply_to: null }));
+    .map((key) => ({ type: "KeyRevoked", command_id: null, key_id: key.key_id, reply_to: null, by }));
 }
 
 function accept(command: OnboardTenant, names: NewNames): TenantFact {
@@ -125,5 +126,6 @@ function accept(command: OnboardTenant, names: NewNames): TenantFact {
     key_id: names.keyId,
     run_id: names.runId,
     trace: names.trace,
+    by: command.by,
   };
 }

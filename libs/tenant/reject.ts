@@ -15,6 +15,8 @@ export function rejected(
     reason,
     detail,
     gateway: command.meta.sent_by,
+    by: command.type === "ConfirmKeyDelivered" ? null : command.by,
+    command: command.type,
   };
 }
 

@@ -16,6 +16,7 @@ import {
 const NOW = 1_763_200_000_000;
 const HOUR = 3_600_000;
 const reply_to: ReplyTo = { gateway: "gateway-1", public_key: Buffer.from("public") };
+const by = { actor: "admin", request_id: "r-1" };
 const commandMeta = (at = NOW) => ({
   command_id: "c",
   tenant_id: "acme",
@@ -33,6 +34,7 @@ function onboard(changes: Partial<OnboardTenant> = {}): OnboardTenant {
     force_recreate_tables: false,
     idempotency: null,
     reply_to,
+    by,
     ...changes,
   };
 }
@@ -45,6 +47,7 @@ function issue(changes: Partial<IssueApiKey> = {}): IssueApiKey {
     expires_at: null,
     idempotency: null,
     reply_to,
+    by,
     ...changes,
   };
 }
@@ -189,14 +192,20 @@ test("a key is issued, stored, and revoked for good", () => {
   assert.deepEqual(acts(requested), ["issue key"]);
   assert.deepEqual(
     reason(
-      decideRevokeKey(requested, { type: "RevokeApiKey", meta: commandMeta(), key_id: "key-9", reply_to }),
+      decideRevokeKey(requested, {
+        type: "RevokeApiKey",
+        meta: commandMeta(),
+        key_id: "key-9",
+        reply_to,
+        by,
+      }),
     ),
     ["409 key-not-active"],
   );
   const active = given(requested, issued("key-9"), { type: "KeyActivated", key_id: "key-9" });
   const revoked = given(
     active,
-    ...decideRevokeKey(active, { type: "RevokeApiKey", meta: commandMeta(), key_id: "key-9", reply_to }),
+    ...decideRevokeKey(active, { type: "RevokeApiKey", meta: commandMeta(), key_id: "key-9", reply_to, by }),
   );
   assert.deepEqual(acts(revoked), ["announce revocation"]);
   const dead = given(
@@ -215,7 +224,13 @@ test("a key is issued, stored, and revoked for good", () => {
 
 test("a key that was revoked before it was stored never becomes active", () => {
   const requested = given(onboarded(), ...decideIssueKey(onboarded(), issue(), "key-9"), issued("key-9"));
-  const revoked = given(requested, { type: "KeyRevoked", command_id: null, key_id: "key-9", reply_to: null });
+  const revoked = given(requested, {
+    type: "KeyRevoked",
+    command_id: null,
+    key_id: "key-9",
+    reply_to: null,
+    by: null,
+  });
   assert.equal(keyOf(given(revoked, { type: "KeyActivated", key_id: "key-9" }), "key-9")?.phase, "REVOKED");
 });
 
@@ -226,7 +241,13 @@ test("keys of unknown tenants and ids are refused by name", () => {
   ]);
   assert.deepEqual(
     reason(
-      decideRevokeKey(onboarded(), { type: "RevokeApiKey", meta: commandMeta(), key_id: "none", reply_to }),
+      decideRevokeKey(onboarded(), {
+        type: "RevokeApiKey",
+        meta: commandMeta(),
+        key_id: "none",
+        reply_to,
+        by,
+      }),
     ),
     ["404 key-not-found"],
   );
@@ -287,7 +308,7 @@ test("a tenant has at most 100 keys in force, a repeat excepted, and its dead on
   assert.deepEqual(reason(asked("k101")), ["409 too-many-keys"]);
   assert.deepEqual(types(asked("k101", { key: "i100", body_hash: "h" })), ["KeyRequested", "KeyRevoked"]);
   const dies = (key_id: string): TenantFact[] => [
-    { type: "KeyRevoked", command_id: null, key_id, reply_to: null },
+    { type: "KeyRevoked", command_id: null, key_id, reply_to: null, by: null },
     { type: "KeyRevocationAnnounced", key_id },
   ];
   for (let n = 101; n <= 250; n += 1) {
@@ -306,6 +327,7 @@ test("everyone who asks for a revocation before it is announced waits for it", (
     command_id,
     key_id: "key-1",
     reply_to,
+    by,
   });
   const waiting = given(onboarded(), ask("first"), ask("second"));
   assert.deepEqual(

@@ -3,11 +3,13 @@ import {
   type CommandMeta,
   encode,
   type Idempotency,
+  type Requester,
   type RunCommandsMessage,
   type TenantCommandsMessage,
   type Trace,
   traced,
 } from "@convergence/contracts";
+import type { AdminCaller, LocalCaller, TenantCaller } from "./access.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { canonicalHash } from "./json.ts";
 import { ApiProblem, unavailable } from "./problem.ts";
@@ -23,6 +25,14 @@ export function commandMeta(deps: GatewayDeps, tenantId: string): CommandMeta {
     at: deps.clock.now(),
     sent_by: deps.instance,
   };
+}
+
+/** Who asks, as it is kept in the log of what was done. */
+export function requester(
+  caller: AdminCaller | LocalCaller | TenantCaller,
+  requestId: string | null,
+): Requester {
+  return { actor: caller.kind === "tenant" ? `key:${caller.keyId}` : caller.kind, request_id: requestId };
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Context } from "./operations/context.ts";
 import { readCustomer } from "./operations/customers.ts";
 import { onboard } from "./operations/onboard.ts";
 import { listRuns, readRun, readSteps } from "./operations/read-runs.ts";
+import { rotateKey } from "./operations/rotate-key.ts";
 import { submitRun } from "./operations/submit-run.ts";
 import { listTemplates, readTemplate } from "./operations/templates.ts";
 import { Replies } from "./replies.ts";
@@ -29,6 +30,7 @@ export interface Gateway {
   customer: Operation<typeof readCustomer>;
   listKeys: Operation<typeof listKeys>;
   issueKey: Operation<typeof issueKey>;
+  rotateKey: Operation<typeof rotateKey>;
   revokeKey: Operation<typeof revokeKey>;
   submitRun: Operation<typeof submitRun>;
   run: Operation<typeof readRun>;
@@ -89,6 +91,7 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     customer: operation(readCustomer),
     listKeys: operation(listKeys),
     issueKey: operation(issueKey),
+    rotateKey: operation(rotateKey),
     revokeKey: operation(revokeKey),
     submitRun: operation(submitRun),
     run: operation(readRun),

@@ -1,8 +1,16 @@
-import { type KeyRevoked, type PendingReply, type Trace, traceFields } from "@convergence/contracts";
+import {
+  type KeyRevoked,
+  type KeyState,
+  type PendingReply,
+  type Trace,
+  traceFields,
+} from "@convergence/contracts";
+import { KeyEncryptionError } from "@convergence/keys/port.ts";
 import { sleep } from "@convergence/runtime/clock.ts";
 import {
   type Act,
   dueActs,
+  isUnderWay,
   keyOf,
   type Tenant,
   type TenantEvent,
@@ -11,7 +19,7 @@ import {
 } from "@convergence/tenant";
 import type { Acts } from "@convergence/writer";
 import { issueKey } from "./api-keys/issue.ts";
-import { activateKey, announceRevocation } from "./api-keys/store.ts";
+import { activateKey, announceEnd, announceRevocation } from "./api-keys/store.ts";
 import { OnboardingStopped, type TenantLane, type TenantServiceDeps } from "./deps.ts";
 import { tenantCounting } from "./metrics.ts";
 import { clear } from "./onboarding/clear.ts";
@@ -29,6 +37,8 @@ import type { RunWatch } from "./run-watch.ts";
 const RETRY_MS = { first: 200, last: 10_000 };
 /** An answer is given again after a restart while its client may still wait, in milliseconds. */
 const ANSWER_MS = 120_000;
+const NOT_ENCRYPTED =
+  "No API key could be encrypted, so none was made: the platform's operators must mend that. Then repeat the request.";
 
 /**
  * Does what the folded state of each tenant calls for. An act runs until an event says that it is done; it is begun
@@ -79,6 +89,15 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
         for (const { command_id, reply_to } of tenant.onboarding?.pending ?? []) {
           this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status, reason, detail }));
         }
+        break;
+      }
+      case "KeyFailed": {
+        const { key_id, status, reason, detail } = event;
+        const asked = keyOf(tenant, key_id)?.request;
+        if (asked === null || asked === undefined) break;
+        this.#answer(lane, () =>
+          reply(this.#deps, asked.command_id, asked.reply_to, { status, reason, detail }),
+        );
         break;
       }
       case "KeyActivated":
@@ -195,15 +214,18 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       case "provision tables":
         await this.#platformReady();
         return [{ type: "TablesProvisioned", tables: await provisionTables(deps, tenant, version) }];
-      case "issue key": {
-        const { key_id, scopes, expires_at } = act.key;
-        return [
-          { type: "KeyIssued", key_id, scopes, expires_at, ...(await issueKey(deps, tenant, act.key)) },
-        ];
-      }
+      case "issue key":
+        return this.#issue(tenant, act.key);
       case "activate key":
         await activateKey(deps, tenant, act.key);
         return [{ type: "KeyActivated", key_id: act.key.key_id }];
+      case "announce end":
+        await announceEnd(deps, tenant, act.key);
+        return [{ type: "KeyEndAnnounced", key_id: act.key.key_id }];
+      case "retire key":
+        // Gateways refuse it from its end on by themselves. Revoked, it is marked in the table, and counts no more.
+        await sleep(deps.clock, Math.max(0, (act.key.expires_at ?? 0) - deps.clock.now()));
+        return [{ type: "KeyRevoked", command_id: null, key_id: act.key.key_id, reply_to: null, by: null }];
       case "announce revocation":
         await announceRevocation(deps, tenant, act.key);
         return [{ type: "KeyRevocationAnnounced", key_id: act.key.key_id }];
@@ -215,6 +237,29 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       }
       case "await validation":
         return this.#validation(lane, tenant, version);
+    }
+  }
+
+  /**
+   * A key that cannot be encrypted is given up, and so is the onboarding that it is of: its keeper was tried patiently
+   * before it said so, and whoever waits is told. A repeat begins anew.
+   */
+  async #issue(tenant: Tenant, key: KeyState): Promise<TenantFact[]> {
+    const { key_id, scopes, expires_at } = key;
+    try {
+      const issued = await issueKey(this.#deps, tenant, key);
+      return [{ type: "KeyIssued", key_id, scopes, expires_at, ...issued }];
+    } catch (error) {
+      if (!(error instanceof KeyEncryptionError)) throw error;
+      this.#deps.log.error(
+        { tenant_id: tenant.tenant_id, key_id, error: error.message },
+        "a key cannot be encrypted",
+      );
+      const failed = { status: 503, reason: "key-not-encrypted", detail: NOT_ENCRYPTED };
+      const facts: TenantFact[] = [{ type: "KeyFailed", key_id, ...failed }];
+      const { onboarding } = tenant;
+      const ofOnboarding = onboarding?.key_id === key_id && isUnderWay(onboarding);
+      return ofOnboarding ? [{ type: "OnboardingFailed", ...failed }, ...facts] : facts;
     }
   }
 

@@ -48,6 +48,8 @@ test("onboardings are counted by outcome and timed from their acceptance; keys b
   count(
     at(2_000, {
       type: "TenantCommandRejected",
+      command: "IssueApiKey",
+      by: null,
       command_id: "c",
       gateway: "g",
       status: 404,

@@ -9,6 +9,7 @@ const KEY_CHANGES: Partial<Record<TenantEvent["type"], string>> = {
   KeyIssued: "issued",
   KeyActivated: "activated",
   KeyRevoked: "revoked",
+  KeyFailed: "failed",
 };
 
 /** Counts the events that this instance wrote; `state` is the tenant's after the event. */
@@ -25,7 +26,7 @@ export function tenantCounting(metrics: Metrics): (event: TenantEvent, state: Te
   );
   const changes = metrics.counter(
     "convergence_api_key_changes_total",
-    "Changes of API keys. change: issued, activated, revoked.",
+    "Changes of API keys. change: issued, activated, revoked, failed (not encrypted).",
     ["change"],
   );
   const rejected = metrics.counter(

@@ -14,6 +14,7 @@ import {
   decideIssueKey,
   decideOnboard,
   decideRevokeKey,
+  decideRotateKey,
   evolve,
   type NewNames,
   type TenantEvent,
@@ -63,6 +64,8 @@ function decide(
       return decideOnboard(tenant, command, { keyId: newKeyId(random), runId: random.uuid(), ...asked });
     case "IssueApiKey":
       return decideIssueKey(tenant, command, newKeyId(random));
+    case "RotateApiKey":
+      return decideRotateKey(tenant, command, newKeyId(random));
     case "RevokeApiKey":
       return decideRevokeKey(tenant, command);
     case "ConfirmKeyDelivered":

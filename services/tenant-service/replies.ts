@@ -34,9 +34,21 @@ export async function replyIssued(deps: TenantServiceDeps, tenant: Tenant, keyId
   const body = JSON.stringify({
     key_id: keyId,
     scopes: key.scopes,
-    expires_at: key.expires_at === null ? null : new Date(key.expires_at).toISOString(),
+    expires_at: iso(key.expires_at),
+    ...(key.replaces === null
+      ? {}
+      : {
+          replaces: {
+            key_id: key.replaces,
+            expires_at: iso(keyOf(tenant, key.replaces)?.expires_at ?? null),
+          },
+        }),
   });
   await replyWithKey(deps, tenant, keyId, key.request, { status: 201, body });
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 async function replyWithKey(

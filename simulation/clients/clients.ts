@@ -258,6 +258,10 @@ export class Clients {
   }
 }
 
-function head(idempotencyKey: string | null): { idempotencyKey: string | null; trace: null } {
-  return { idempotencyKey, trace: null };
+function head(idempotencyKey: string | null): {
+  idempotencyKey: string | null;
+  requestId: null;
+  trace: null;
+} {
+  return { idempotencyKey, requestId: null, trace: null };
 }

@@ -124,6 +124,7 @@ async function receive(route: Route, request: Request, response: Response): Prom
     body: route.body === undefined ? undefined : await bodyOf(request, response),
     head: {
       idempotencyKey: request.get("idempotency-key") ?? null,
+      requestId: requestIdOf(response),
       trace: traceIn(response),
     },
   };
@@ -138,6 +139,11 @@ async function bodyOf(request: Request, response: Response): Promise<unknown> {
     readJson(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
   return request.body;
+}
+
+/** The id that `begin` gave this exchange. */
+function requestIdOf(response: Response): string {
+  return String(response.getHeader("X-Request-Id"));
 }
 
 /** The trace that `begin` gave this exchange. */
@@ -165,7 +171,7 @@ function sendPage(response: Response, page: string): void {
 }
 
 function fail(error: unknown, request: Request, response: Response, { log }: HttpOptions): void {
-  const requestId = String(response.getHeader("X-Request-Id"));
+  const requestId = requestIdOf(response);
   const problem = problemOf(error) ?? internalProblem();
   if (problem.status === 500) {
     const about = { request_id: requestId, method: request.method, ...traceFields(traceIn(response)) };

@@ -36,6 +36,10 @@ function keyState(keyId: string, more: Partial<KeyState> = {}): KeyState {
     delivered: false,
     request: null,
     revocations: [],
+    replaces: null,
+    grace_ms: 0,
+    replaced_by: null,
+    end_untold: false,
     ...more,
   };
 }

@@ -7,6 +7,7 @@ import { readCustomer } from "./routes/read-customer.ts";
 import { readRun } from "./routes/read-run.ts";
 import { readSteps } from "./routes/read-steps.ts";
 import { revokeApiKey } from "./routes/revoke-api-key.ts";
+import { rotateApiKey } from "./routes/rotate-api-key.ts";
 import { submitRun } from "./routes/submit-run.ts";
 import { listTemplates, readTemplate } from "./routes/templates.ts";
 
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   readCustomer,
   listApiKeys,
   issueApiKey,
+  rotateApiKey,
   revokeApiKey,
   submitRun,
   listRuns,

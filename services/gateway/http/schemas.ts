@@ -22,7 +22,7 @@ export const runId = z.string().meta({
 export const time = z.iso.datetime().meta({ example: "2025-11-15T10:00:00.000Z" });
 
 export const scope = z.enum(SCOPES).meta({
-  description: "run: start runs. read: see runs and templates. admin: manage keys of any scope.",
+  description: "run: start runs. read: see runs, templates, keys and the audit log. admin: manage keys.",
 });
 
 export const listedKey = z
@@ -35,6 +35,16 @@ export const listedKey = z
     revoked_at: time.nullable(),
   })
   .meta({ id: "ApiKey", description: "A key. Its text is shown once, when it is issued." });
+
+/** A key as it is shown once. */
+export const issuedKey = z.object({
+  tenant_id: z.string(),
+  key_id: z.string(),
+  api_key: z.string(),
+  scopes: z.array(z.string()),
+  expires_at: time.nullable(),
+  message: z.string(),
+});
 
 /** Any JSON object, kept exactly as it was sent. */
 export const jsonObject = z.custom<JsonObject>(isJsonObject, "must be a JSON object");

@@ -1,5 +1,5 @@
 import { type AdminCaller, requireScope, requireTenant, type Scope, type TenantCaller } from "../access.ts";
-import { commandMeta, idempotency } from "../commands.ts";
+import { commandMeta, idempotency, requester } from "../commands.ts";
 import { invalidField, unavailable } from "../problem.ts";
 import type { KnownKey } from "../views/keys.ts";
 import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
@@ -68,6 +68,7 @@ export async function issueKey(
       expires_at: expires,
       idempotency: idempotency(head.idempotencyKey, "api-keys", request),
       reply_to: context.replies.replyTo,
+      by: requester(caller, head.requestId),
     },
     head.trace,
   );
@@ -107,6 +108,7 @@ export async function revokeKey(
       meta: commandMeta(context.deps, tenantId),
       key_id: keyId,
       reply_to: context.replies.replyTo,
+      by: requester(caller, head.requestId),
     },
     head.trace,
   );
@@ -118,7 +120,7 @@ export async function revokeKey(
 }
 
 /** Keys are managed by the platform's admin, and by the tenant's keys of the scope `admin`: its first key has it. */
-function requireManager(caller: AdminCaller | TenantCaller): void {
+export function requireManager(caller: AdminCaller | TenantCaller): void {
   if (caller.kind === "tenant") requireScope(caller, "admin");
 }
 

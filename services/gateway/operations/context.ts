@@ -20,6 +20,8 @@ export interface Context {
 export interface RequestHead {
   /** The Idempotency-Key header; null for none. */
   idempotencyKey: string | null;
+  /** X-Request-Id; null for none. */
+  requestId: string | null;
   /** What it belongs to; null for none. */
   trace: Trace | null;
 }

@@ -1,5 +1,5 @@
 import type { AdminCaller, LocalCaller } from "../access.ts";
-import { commandMeta, idempotency } from "../commands.ts";
+import { commandMeta, idempotency, requester } from "../commands.ts";
 import { isJsonObject } from "../json.ts";
 import { ApiProblem } from "../problem.ts";
 import { requireNewTenantId } from "../tenant-id.ts";
@@ -57,6 +57,7 @@ export async function onboard(
       force_recreate_tables,
       idempotency: idempotency(head.idempotencyKey, "onboard", request),
       reply_to: context.replies.replyTo,
+      by: requester(caller, head.requestId),
     },
     head.trace,
   );

@@ -23,24 +23,32 @@ export async function activateKey(deps: TenantServiceDeps, tenant: Tenant, key: 
   if (hash === null || encrypted === null) throw new RangeError(`key ${key.key_id} is not issued`);
   // A row that is there already stays: it may be marked as revoked by now.
   await mergeKey(deps, tenant, key, { purpose: "activate", version: "created_at" }, { is_active: true });
-  const { key_id, scopes, created_at, expires_at } = key;
-  const { tenant_id, tenant_name } = tenant;
-  await deps.bus.append([
-    {
-      topic: "api-keys",
-      key: key_id,
-      value: encode({
-        type: "ApiKeyRecord",
-        key_id,
-        tenant_id,
-        tenant_name,
-        hash,
-        scopes,
-        created_at,
-        expires_at,
-      }),
-    },
-  ]);
+  await announce(deps, tenant, key, hash);
+}
+
+/** Tells the gateways that a key in force ends sooner than it was to, then the table. */
+export async function announceEnd(deps: TenantServiceDeps, tenant: Tenant, key: KeyState): Promise<void> {
+  const { hash, expires_at } = key;
+  if (hash === null) throw new RangeError(`key ${key.key_id} is not issued`);
+  await announce(deps, tenant, key, hash);
+  // An end of its own that was in the table before stays there: the key is marked as revoked when the sooner one is come.
+  await mergeKey(
+    deps,
+    tenant,
+    key,
+    { purpose: "end", version: "expires_at" },
+    { expires_at: timestamp(expires_at) },
+  );
+}
+
+async function announce(
+  { bus }: TenantServiceDeps,
+  { tenant_id, tenant_name }: Tenant,
+  { key_id, scopes, created_at, expires_at }: KeyState,
+  hash: Buffer,
+): Promise<void> {
+  const record = { key_id, tenant_id, tenant_name, hash, scopes, created_at, expires_at };
+  await bus.append([{ topic: "api-keys", key: key_id, value: encode({ type: "ApiKeyRecord", ...record }) }]);
 }
 
 /**
@@ -69,14 +77,14 @@ async function mergeKey(
   deps: TenantServiceDeps,
   tenant: Tenant,
   key: KeyState,
-  { purpose, version }: { purpose: "activate" | "revoke"; version: string },
+  { purpose, version }: { purpose: "activate" | "end" | "revoke"; version: string },
   values: MergeJob["rows"][number],
 ): Promise<void> {
   const { warehouse } = deps;
   const table = { dataset: tenant.tenant_name, table: "api_keys" };
   const info = await warehouse.getTable(table);
   // A dataset that is gone has no row to mark; a key that is to be stored waits until the table is there.
-  if (info === null && purpose === "revoke") return;
+  if (info === null && purpose !== "activate") return;
   await runOnce(warehouse, `key_${key.key_id}_${info?.createdAt ?? 0}_${purpose}`, (jobId) =>
     warehouse.submitMerge({
       jobId,

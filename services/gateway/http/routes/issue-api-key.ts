@@ -1,14 +1,13 @@
 import { z } from "zod";
 import { defineRoute } from "../define-route.ts";
-import { scope, tenantParams, time } from "../schemas.ts";
+import { issuedKey, scope, tenantParams } from "../schemas.ts";
 
 export const issueApiKey = defineRoute({
   method: "post",
   path: "/api/v1/customers/{tenant_id}/api-keys",
   operationId: "issueApiKey",
   summary: "Issue a further API key",
-  description:
-    "The key's text is shown only in this answer. A key without the scope admin issues at most its own scopes.",
+  description: "The key's text is shown only in this answer. Unless told otherwise it may run and read, and manages no keys.",
   tag: "customers",
   who: "admin or tenant",
   idempotent: true,
@@ -28,16 +27,7 @@ export const issueApiKey = defineRoute({
   success: {
     status: 201,
     description: "Issued. Save the API key.",
-    schema: z
-      .object({
-        tenant_id: z.string(),
-        key_id: z.string(),
-        api_key: z.string(),
-        scopes: z.array(z.string()),
-        expires_at: time.nullable(),
-        message: z.string(),
-      })
-      .meta({ id: "IssuedApiKey" }),
+    schema: issuedKey.meta({ id: "IssuedApiKey" }),
   },
   problems: [401, 403, 404, 409, 422, 503],
   async handle({ gateway, caller, params, body, head }) {
