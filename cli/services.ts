@@ -102,7 +102,7 @@ export async function gatewayPart(
   });
   const http = await parts.start(
     "HTTP",
-    () => serve(app, config.HOST, config.PORT),
+    () => serve(app, config.HOST, config.PORT, () => gateway.endStreams()),
     (server) => server.close(),
   );
   await gateway.ready;

@@ -1,10 +1,12 @@
 import { authenticate, starting, type TenantCaller } from "./access.ts";
 import { Delivery } from "./delivery.ts";
 import type { GatewayDeps } from "./deps.ts";
+import { RunStreams } from "./events/streams.ts";
 import { type Health, readHealth } from "./health.ts";
 import { issueKey, listKeys, revokeKey } from "./operations/api-keys.ts";
 import type { Context } from "./operations/context.ts";
 import { readCustomer } from "./operations/customers.ts";
+import { followRun } from "./operations/follow-run.ts";
 import { onboard } from "./operations/onboard.ts";
 import { listRuns, readRun, readSteps } from "./operations/read-runs.ts";
 import { rotateKey } from "./operations/rotate-key.ts";
@@ -36,8 +38,11 @@ export interface Gateway {
   run: Operation<typeof readRun>;
   steps: Operation<typeof readSteps>;
   runs: Operation<typeof listRuns>;
+  followRun: Operation<typeof followRun>;
   templates: Operation<typeof listTemplates>;
   template: Operation<typeof readTemplate>;
+  /** Ends the streams that followRun opened, and opens no more: before the HTTP server closes. */
+  endStreams(): void;
   /** Stops reading, stores the views, closes the files it opened. */
   stop(): Promise<void>;
 }
@@ -57,7 +62,8 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
   const tenants = new TenantsView(deps, databases.views);
   const runs = new RunsView(deps, databases.views, (id) => tenants.get(id)?.tenant_name ?? id);
   const delivery = new Delivery(deps, databases.outbox);
-  return gatewayOf({ deps, keys, tenants, runs, replies, delivery }, () => {
+  const streams = new RunStreams(deps, keys, runs);
+  return gatewayOf({ deps, keys, tenants, runs, replies, delivery, streams }, () => {
     if (typeof database !== "string") return;
     databases.views.close();
     databases.outbox.close();
@@ -65,7 +71,7 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
 }
 
 function gatewayOf(context: Context, close: () => void): Gateway {
-  const { deps, keys, tenants, runs, replies, delivery } = context;
+  const { deps, keys, tenants, runs, replies, delivery, streams } = context;
   const parts = [replies, keys, tenants, runs];
   const operation =
     <A extends unknown[], R>(run: (context: Context, ...request: A) => R) =>
@@ -74,6 +80,7 @@ function gatewayOf(context: Context, close: () => void): Gateway {
       return await run(context, ...request);
     };
   const stop = async () => {
+    streams.stop();
     delivery.stop();
     for (const part of parts) await part.stop();
     close();
@@ -97,8 +104,10 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     run: operation(readRun),
     steps: operation(readSteps),
     runs: operation(listRuns),
+    followRun: operation(followRun),
     templates: operation(listTemplates),
     template: operation(readTemplate),
+    endStreams: () => streams.stop(),
     stop: () => (stopping ??= stop()),
   };
 }

@@ -12,6 +12,8 @@ export interface GatewayMetrics {
   viewCurrent(view: string, current: boolean): void;
   /** How many records a view has folded. */
   folded(topic: string, records: number): void;
+  /** How many streams of run events are open. */
+  eventStreams(open: number): void;
 }
 
 /** The gateway's metrics in a registry. */
@@ -44,7 +46,9 @@ export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
     "1 while the view follows the log; 0 while it starts or serves from its file: alert on it after a minute.",
     ["view"],
   );
+  const streams = metrics.gauge("convergence_gateway_event_streams", "Streams of run events that are open.");
   return {
+    eventStreams: (open) => streams.set({}, open),
     viewCurrent: (view, is) => current.set({ view }, is ? 1 : 0),
     unreadable: (topic) => unreadable.inc({ topic }),
     logGap: () => gaps.inc(),

@@ -10,6 +10,7 @@ import type { GatewayMetrics } from "../metrics.ts";
 import { ApiProblem } from "../problem.ts";
 import { type AccessOptions, guardOf } from "./callers.ts";
 import { docsPage } from "./docs-page.ts";
+import { isEventStream, sendEvents } from "./event-stream.ts";
 import { healthRoutes } from "./health.ts";
 import { openApiDocument } from "./openapi.ts";
 import { internalProblem, problemBody, problemOf } from "./problems.ts";
@@ -82,7 +83,9 @@ function begin(request: Request, response: Response, { clock, random, metrics, l
   response.setHeader("X-Content-Type-Options", "nosniff");
   response.once("close", () => {
     const route: unknown = response.locals.route;
-    const status = response.writableFinished ? response.statusCode : CLIENT_GONE;
+    // A client leaves a stream of events when it likes.
+    const answered = response.writableFinished || isEventStream(response);
+    const status = answered ? response.statusCode : CLIENT_GONE;
     const seconds = (clock.now() - started) / 1_000;
     metrics.request(request.method, typeof route === "string" ? route : "none", status, seconds);
     log.debug({ request_id: id, method: request.method, route, status, ...traceFields(trace) }, "answered");
@@ -125,6 +128,7 @@ async function receive(route: Route, request: Request, response: Response): Prom
     head: {
       idempotencyKey: request.get("idempotency-key") ?? null,
       requestId: requestIdOf(response),
+      lastEventId: request.get("last-event-id") ?? null,
       trace: traceIn(response),
     },
   };
@@ -151,7 +155,11 @@ function traceIn(response: Response): Trace {
   return response.locals.trace;
 }
 
-function send(response: Response, { status, body, sent }: Reply): void {
+function send(response: Response, { status, body, events, sent }: Reply): void {
+  if (events !== undefined) {
+    sendEvents(response, events);
+    return;
+  }
   if (sent !== undefined) response.once("finish", sent);
   response.statusCode = status;
   if (body === undefined) {

@@ -14,9 +14,15 @@ export interface HttpServer {
 /**
  * Serves an app.
  * @param port 0 takes any free one.
+ * @param closing called when closing begins: to end answers that would go on.
  * @throws StartError when the port is taken or may not be used.
  */
-export async function serve(app: Express, host: string, port: number): Promise<HttpServer> {
+export async function serve(
+  app: Express,
+  host: string,
+  port: number,
+  closing: () => void = () => {},
+): Promise<HttpServer> {
   // The longest answer waits 120 s for an onboarding; a request must be in within 30 s.
   const server = createServer(
     { keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 30_000 },
@@ -30,6 +36,7 @@ export async function serve(app: Express, host: string, port: number): Promise<H
         server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
       }),
     async close(graceMs = 2_000) {
+      closing();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), graceMs);

@@ -44,6 +44,7 @@ export function openApiDocument(routes: readonly Route[], version: string): ApiD
 
 function describe(route: Route): RouteConfig {
   const { method, path, operationId, summary, description, tag, success } = route;
+  const mediaType = route.eventStream ? "text/event-stream" : "application/json";
   const config: RouteConfig = {
     method,
     path,
@@ -56,12 +57,14 @@ function describe(route: Route): RouteConfig {
     responses: {
       [success.status]: {
         description: success.description,
-        ...(success.schema === null ? {} : { content: { "application/json": { schema: success.schema } } }),
+        ...(success.schema === null ? {} : { content: { [mediaType]: { schema: success.schema } } }),
       },
+      ...(route.eventStream ? { 204: { description: "All was told, and no more is to come." } } : {}),
       ...problemsOf(route),
     },
   };
   if (route.idempotent) config.parameters = [idempotencyKey];
+  if (route.eventStream) config.parameters = [lastEventId];
   if (config.request === undefined) return config;
   if (route.params !== undefined) config.request.params = route.params;
   if (route.query !== undefined) config.request.query = route.query;
@@ -76,6 +79,13 @@ const idempotencyKey = {
   in: "header",
   description: "1 to 255 visible ASCII characters. A repeat with it, within 24 hours, has no second effect.",
   schema: { type: "string", minLength: 1, maxLength: 255 },
+} as const;
+
+const lastEventId = {
+  name: "Last-Event-ID",
+  in: "header",
+  description: "The id of the last event that the client got: the stream goes on behind it.",
+  schema: { type: "string", pattern: "^\\d{1,9}$" },
 } as const;
 
 function securityOf(who: Who): Record<string, string[]>[] {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { AdminCaller, LocalCaller, TenantCaller } from "../access.ts";
+import type { Feed } from "../events/feed.ts";
 import type { Gateway } from "../gateway.ts";
 import type { RequestHead } from "../operations/context.ts";
 
@@ -8,6 +9,8 @@ export interface Reply {
   status: number;
   /** Sent as JSON; undefined for an answer without a body. */
   body?: object;
+  /** Sent as they come, in place of a body. */
+  events?: Feed;
   sent?: () => void;
 }
 
@@ -49,6 +52,8 @@ interface RouteDocs {
   problems: readonly number[];
   /** True where an Idempotency-Key header is heeded. */
   idempotent?: boolean;
+  /** True where the answer is a stream of server-sent events, and a Last-Event-ID header is heeded. */
+  eventStream?: boolean;
 }
 
 /** A route as its file declares it: one declaration checks requests, answers them and documents them. */

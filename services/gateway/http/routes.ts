@@ -8,6 +8,7 @@ import { readRun } from "./routes/read-run.ts";
 import { readSteps } from "./routes/read-steps.ts";
 import { revokeApiKey } from "./routes/revoke-api-key.ts";
 import { rotateApiKey } from "./routes/rotate-api-key.ts";
+import { runEvents } from "./routes/run-events.ts";
 import { submitRun } from "./routes/submit-run.ts";
 import { listTemplates, readTemplate } from "./routes/templates.ts";
 
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   listRuns,
   readRun,
   readSteps,
+  runEvents,
   listTemplates,
   readTemplate,
 ];

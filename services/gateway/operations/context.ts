@@ -1,6 +1,7 @@
 import type { Trace } from "@convergence/contracts";
 import type { Delivery } from "../delivery.ts";
 import type { GatewayDeps } from "../deps.ts";
+import type { RunStreams } from "../events/streams.ts";
 import type { Replies } from "../replies.ts";
 import type { KeysView } from "../views/keys.ts";
 import type { RunsView } from "../views/runs/view.ts";
@@ -14,6 +15,7 @@ export interface Context {
   runs: RunsView;
   replies: Replies;
   delivery: Delivery;
+  streams: RunStreams;
 }
 
 /** What a request says beside its body. */
@@ -22,6 +24,8 @@ export interface RequestHead {
   idempotencyKey: string | null;
   /** X-Request-Id; null for none. */
   requestId: string | null;
+  /** The Last-Event-ID header; absent or null for none. */
+  lastEventId?: string | null;
   /** What it belongs to; null for none. */
   trace: Trace | null;
 }

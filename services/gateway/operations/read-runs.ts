@@ -14,7 +14,7 @@ import {
 
 const RUN_ID = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 /** How long an unknown id may keep the view catching up, in milliseconds. */
-const CATCH_UP_MS = 1_000;
+export const CATCH_UP_MS = 1_000;
 
 /**
  * A run, at once or when it is over.
@@ -66,8 +66,11 @@ export async function listRuns(
   };
 }
 
-/** Foreign and unknown ids take one path: the lookup is by (tenant, id). */
-async function findRun(context: Context, caller: TenantCaller, runId: string): Promise<RunRow> {
+/**
+ * A tenant's run. Foreign and unknown ids take one path: the lookup is by (tenant, id).
+ * @throws ApiProblem 404 like readRun; 403 where the key may not read
+ */
+export async function findRun(context: Context, caller: TenantCaller, runId: string): Promise<RunRow> {
   requireScope(caller, "read");
   const id = runId.toLowerCase();
   if (!RUN_ID.test(id)) throw runNotFound();

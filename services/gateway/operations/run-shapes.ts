@@ -46,11 +46,21 @@ export function runSummary(row: RunRow, tenantName: string): RunSummary {
     status: row.status,
     trigger_type: row.triggerType,
     trigger_by: row.triggerBy,
-    start_time: iso(row.startTime),
-    end_time: row.endTime === null ? null : iso(row.endTime),
-    duration_ms: row.endTime === null ? null : row.endTime - row.startTime,
+    ...runTimes(row),
     parameters: JSON.parse(row.parameters),
     error_message: row.errorMessage,
+  };
+}
+
+/** A run's times. */
+export function runTimes({
+  startTime,
+  endTime,
+}: Pick<RunRow, "startTime" | "endTime">): Pick<RunSummary, "start_time" | "end_time" | "duration_ms"> {
+  return {
+    start_time: iso(startTime),
+    end_time: endTime === null ? null : iso(endTime),
+    duration_ms: endTime === null ? null : endTime - startTime,
   };
 }
 
@@ -65,7 +75,8 @@ export function runSteps(row: RunRow): RunStep[] {
   );
 }
 
-function runStep(step: StepRow, index: number): RunStep {
+/** A step; `index` counts from 0. */
+export function runStep(step: StepRow, index: number): RunStep {
   const { startTime, endTime } = step;
   return {
     step_name: step.name,

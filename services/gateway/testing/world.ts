@@ -121,7 +121,7 @@ export async function openWorld(t: TestContext, options: WorldOptions = {}): Pro
     exposition: registry,
     version: "0.0.0-test",
   });
-  const server = await serve(app, "127.0.0.1", 0);
+  const server = await serve(app, "127.0.0.1", 0, () => gateway.endStreams());
   const follow = async (topic: string, fold: (record: BusRecord) => void) => {
     views.push(await bus.view({ topics: [topic], from: "end" }, fold));
   };

@@ -13,6 +13,7 @@ import { every, type Timer } from "@convergence/runtime/clock.ts";
 import type { GatewayDeps } from "../../deps.ts";
 import { Waiters } from "../../waiters.ts";
 import { Follower } from "../follower.ts";
+import { type RunChange, RunChanges } from "./changes.ts";
 import { foldAccepted, foldFinished, foldRejected, foldStep, foldSubmit } from "./fold.ts";
 import { LogOfRuns } from "./log-of-runs.ts";
 import { PositionKeeper } from "./position-keeper.ts";
@@ -42,6 +43,7 @@ export class RunsView {
   readonly #tenantName: (tenantId: string) => string;
   readonly #store: RunStore;
   readonly #ended: Waiters<true>;
+  readonly #changes = new RunChanges();
   readonly #pruning: Timer;
   #positions: PositionKeeper;
   #log: LogOfRuns;
@@ -86,6 +88,16 @@ export class RunsView {
   /** Resolves once the run is over, or after `ms` milliseconds. */
   async waitForEnd(tenantId: string, runId: string, ms: number): Promise<void> {
     await this.#ended.wait(keyOf(tenantId, runId), ms);
+  }
+
+  /** Calls `wake` after each change of a run, until the function that it returns is called. */
+  watch(tenantId: string, runId: string, wake: () => void): () => void {
+    return this.#changes.watch(keyOf(tenantId, runId), wake);
+  }
+
+  /** A run's changes after a version, in order; null where not all of them are kept in memory. */
+  changesSince(tenantId: string, runId: string, version: number): RunChange[] | null {
+    return this.#changes.since(keyOf(tenantId, runId), version);
   }
 
   /** Newest first; at most `limit`, from behind `after`. */
@@ -177,7 +189,7 @@ export class RunsView {
       case "StepReissued":
       case "StepFinished": {
         const row = this.#row(tenant_id, event.step.run_id);
-        if (row !== undefined && foldStep(row, event)) this.#put(row);
+        if (row !== undefined && foldStep(row, event)) this.#put(row, event.step.index);
         return;
       }
       case "RunFinished":
@@ -192,11 +204,13 @@ export class RunsView {
     return this.#rows.get(keyOf(tenantId, runId)) ?? this.#store.get(tenantId, runId);
   }
 
-  #put(row: RunRow | undefined): void {
+  /** Keeps a run that an event changed: its step of this index, or the run itself. */
+  #put(row: RunRow | undefined, stepIndex?: number): void {
     if (row === undefined) return;
     const key = keyOf(row.tenantId, row.runId);
     this.#rows.set(key, row);
     this.#unstored.add(key);
+    this.#changes.note(key, row, stepIndex);
     if (isOver(row)) this.#ended.wake(key, true);
   }
 
