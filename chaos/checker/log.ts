@@ -98,6 +98,8 @@ function foldEvent(read: ReadLog, { time }: BusRecord, event: Logged): void {
       read.runs.fold(event, time);
       break;
     }
+    case "RunCancelAccepted":
+    case "RunCancelRejected":
     case "RunRejected":
     case "RunRepeated":
     case "OpenRunsCancelled":

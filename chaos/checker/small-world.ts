@@ -150,6 +150,7 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
   const idempotency = { key: `run|${TEMPLATES[template]}|key-${template}`, body_hash: "h" };
   writer.put("run.commands", {
     type: "SubmitRun",
+    resume: null,
     meta: { command_id: command, tenant_id: "acme", at: AT, sent_by: "gateway-1" },
     run_id: id,
     provider: run.provider,
@@ -174,6 +175,7 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
       spec: "{}",
       depends_on: null,
       retry: null,
+      done_by: null,
     })),
   });
   let version = 1;
@@ -246,6 +248,7 @@ function head(template: TemplateName, run_id: string): RunHead {
     trigger_by: "api_user",
     parameters: "{}",
     run_date: null,
+    timeout_ms: null,
     trace: null,
     accepted_at: AT,
   };

@@ -124,6 +124,14 @@ export interface CancelOpenRuns {
   reason: string;
 }
 
+/** Command: end one open run. */
+export interface CancelRun {
+  type: "CancelRun";
+  meta: CommandMeta;
+  run_id: string;
+  reason: string;
+}
+
 /** A pipeline-service instance says how many tenants have steps ready. */
 export interface DispatcherAnnounced {
   type: "DispatcherAnnounced";
@@ -200,6 +208,8 @@ export interface PlannedStep {
   depends_on: number[] | null;
   /** Null: the platform's own. */
   retry: RetryPolicy | null;
+  /** The run that did it already: it is SKIPPED, and what depends on it begins. */
+  done_by: string | null;
 }
 
 /** A recent Idempotency-Key, in a snapshot. */
@@ -208,6 +218,15 @@ export interface RecentKey {
   body_hash: string;
   run_id: string;
   at: number;
+}
+
+/** Goes on from where another run of the same template stood when it ended. */
+export interface Resume {
+  of_run: string;
+  /** The template's, as that run had it. */
+  config_version: string | null;
+  /** The ids of the steps that are not run again. */
+  done: string[];
 }
 
 /** How a failure that may pass is tried again. */
@@ -231,6 +250,22 @@ export interface RunAccepted {
   requested_at: number;
   run: RunHead;
   steps: PlannedStep[];
+}
+
+/** Outcome of a CancelRun: the run was open; its end follows. */
+export interface RunCancelAccepted {
+  type: "RunCancelAccepted";
+  meta: EventMeta;
+  command_id: string;
+  run_id: string;
+}
+
+/** Outcome of a CancelRun: there is no such open run. */
+export interface RunCancelRejected {
+  type: "RunCancelRejected";
+  meta: EventMeta;
+  command_id: string;
+  run_id: string;
 }
 
 /** The run reached its one terminal state. */
@@ -265,6 +300,8 @@ export interface RunHead {
   accepted_at: number;
   /** Of the request that asked for it. */
   trace: Trace | null;
+  /** From the start of its first step to its end, at most. */
+  timeout_ms: number | null;
 }
 
 /** Outcome of SubmitRun: nothing was started. */
@@ -292,6 +329,14 @@ export interface RunRepeated {
 }
 
 export type RunStatus = "PENDING" | "RUNNING" | "COMPLETE" | "FAILED" | "CANCELLED";
+
+/** Told to runners: the run ended while steps of it were in flight; they are to be stopped. */
+export interface RunStopped {
+  type: "RunStopped";
+  tenant_id: string;
+  run_id: string;
+  at: number;
+}
 
 /** A step-runner says what it has to offer. */
 export interface RunnerAnnounced {
@@ -418,6 +463,7 @@ export interface SubmitRun {
   trigger_by: string;
   trigger_type: TriggerType;
   idempotency: Idempotency | null;
+  resume: Resume | null;
 }
 
 /** State of a tenant's runs as of a version. */
@@ -797,12 +843,12 @@ export type TenantRepliesMessage = TenantReply;
 export const TENANT_REPLIES_TYPES = ["TenantReply"] as const;
 
 /** What run.commands carries. */
-export type RunCommandsMessage = SubmitRun | CancelOpenRuns;
-export const RUN_COMMANDS_TYPES = ["SubmitRun", "CancelOpenRuns"] as const;
+export type RunCommandsMessage = SubmitRun | CancelRun | CancelOpenRuns;
+export const RUN_COMMANDS_TYPES = ["SubmitRun", "CancelRun", "CancelOpenRuns"] as const;
 
 /** What run.events carries. */
-export type RunEventsMessage = Claimed | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished;
-export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished"] as const;
+export type RunEventsMessage = Claimed | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished;
+export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished"] as const;
 
 /** What run.snapshots carries. */
 export type RunSnapshotsMessage = TenantRunsSnapshot | SnapshotPart | Checkpoint;
@@ -816,6 +862,10 @@ export const STEP_TASKS_TYPES = ["StepTask"] as const;
 export type StepResultsMessage = StepClaimed | LeaseRenewed | StepReported;
 export const STEP_RESULTS_TYPES = ["StepClaimed", "LeaseRenewed", "StepReported"] as const;
 
+/** What stopped-runs carries. */
+export type StoppedRunsMessage = RunStopped;
+export const STOPPED_RUNS_TYPES = ["RunStopped"] as const;
+
 /** What parked-tables carries. */
 export type ParkedTablesMessage = ParkedTable;
 export const PARKED_TABLES_TYPES = ["ParkedTable"] as const;
@@ -828,11 +878,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunStopped | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunStopped", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

@@ -57,7 +57,7 @@ export const TOPICS = {
   tenants: { retentionMs: null, remade: true, carries: ["TenantSnapshot", "Checkpoint"] },
   "api-keys": { retentionMs: null, carries: ["ApiKeyRecord", "ApiKeyRevoked"] },
   "tenant.replies": { retentionMs: 3_600_000, carries: ["TenantReply"] },
-  "run.commands": { retentionMs: 7 * DAY_MS, carries: ["SubmitRun", "CancelOpenRuns"] },
+  "run.commands": { retentionMs: 7 * DAY_MS, carries: ["SubmitRun", "CancelRun", "CancelOpenRuns"] },
   "run.events": {
     retentionMs: 30 * DAY_MS,
     carries: [
@@ -65,6 +65,8 @@ export const TOPICS = {
       "RunAccepted",
       "RunRejected",
       "RunRepeated",
+      "RunCancelAccepted",
+      "RunCancelRejected",
       "OpenRunsCancelled",
       "StepStarted",
       "StepReissued",
@@ -83,6 +85,7 @@ export const TOPICS = {
     remade: true,
     carries: ["StepClaimed", "LeaseRenewed", "StepReported"],
   },
+  "stopped-runs": { retentionMs: 3_600_000, remade: true, carries: ["RunStopped"] },
   "parked-tables": { retentionMs: null, carries: ["ParkedTable"] },
   runners: { retentionMs: null, remade: true, carries: ["RunnerAnnounced", "DispatcherAnnounced"] },
 } as const satisfies Record<string, TopicDeclaration>;

@@ -26,6 +26,7 @@ export function buildTemplate(
     description: head.description ?? "",
     parameters: buildParameters(head, variablesIn(raw)),
     strictParameters: head.strict_parameters ?? false,
+    timeoutMinutes: head.timeout_minutes ?? null,
     steps: isShort ? [shortFormStep(raw, head, types)] : steps,
     compiled: {
       pipelineId: compileText(head.pipeline_id ?? "{pipeline_id}"),

@@ -66,6 +66,8 @@ export interface Template extends TemplateName {
   parameters: readonly Parameter[];
   /** Refuses variables that are not declared; otherwise they are passed on and recorded. */
   strictParameters: boolean;
+  /** From the start of its first step a run has so long, in minutes; null: no limit. */
+  timeoutMinutes: number | null;
   steps: readonly TemplateStep[];
   /** The compiled texts; for `resolve`. */
   compiled: { pipelineId: Text; description: Text };

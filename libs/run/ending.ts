@@ -69,6 +69,15 @@ function runFinished(run: Run, { status, error, now }: Omit<End, "steps">, versi
   };
 }
 
+/** The steps of a new run that another run did before: they are SKIPPED, and what depends on them begins. */
+export function doneBefore(run: Run, now: number): RunFact[] {
+  const done = run.steps.flatMap(({ planned }, index) => (planned.done_by === null ? [] : [index]));
+  return done.map((index, n) => {
+    const metadata = JSON.stringify({ done_by: stepAt(run, index).planned.done_by });
+    return { ...leftOut(run, index, { now, steps: "SKIPPED" }, run.version + n + 1), metadata };
+  });
+}
+
 /** A step that ends without a result. One that never began starts and ends at the moment of this decision. */
 function leftOut(
   run: Run,

@@ -2,6 +2,7 @@ import type { RunAccepted, StepFinished, StepReissued, StepStarted } from "@conv
 import { failureOf, stopsRun } from "./ending.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
+  opened,
   type Run,
   type RunEvent,
   type RunFact,
@@ -22,6 +23,8 @@ export function evolve(state: TenantRuns, event: RunEvent | RunFact): TenantRuns
     case "RunRejected":
     case "RunRepeated":
     case "OpenRunsCancelled":
+    case "RunCancelAccepted":
+    case "RunCancelRejected":
       return state;
     case "StepStarted":
       return withRun(state, event.step.run_id, (run) => started(run, event));
@@ -35,18 +38,7 @@ export function evolve(state: TenantRuns, event: RunEvent | RunFact): TenantRuns
 }
 
 function accept(state: TenantRuns, event: Omit<RunAccepted, "meta">): TenantRuns {
-  const steps = event.steps.map(
-    (planned): Step => ({
-      planned,
-      status: "PENDING",
-      attempt: 1,
-      try: 1,
-      notBefore: 0,
-      startedAt: null,
-      errorMessage: null,
-    }),
-  );
-  const run: Run = { head: event.run, version: 1, status: "PENDING", steps, failure: null };
+  const run = opened(event.run, event.steps);
   const runs = state.runs.set(event.run.run_id, run);
   if (event.idempotency === null) return { ...state, runs };
   const { key } = event.idempotency;

@@ -5,3 +5,4 @@ export * from "./progress.ts";
 export * from "./snapshot.ts";
 export * from "./state.ts";
 export * from "./submit.ts";
+export * from "./time-out.ts";

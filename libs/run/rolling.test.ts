@@ -61,6 +61,7 @@ function eventsOfARun(): RunEvent[] {
     spec: "{}",
     depends_on: null,
     retry: null,
+    done_by: null,
   });
   const run = {
     run_id: "r1",
@@ -74,12 +75,14 @@ function eventsOfARun(): RunEvent[] {
     trigger_by: "me",
     parameters: "{}",
     run_date: null,
+    timeout_ms: null,
   };
   happened(
     decideSubmit(
       state,
       {
         type: "SubmitRun",
+        resume: null,
         meta: { command_id: "c1", tenant_id: "acme", at: NOW, sent_by: "g" },
         run_id: "r1",
         provider: "gcp",

@@ -62,6 +62,22 @@ export const IDEMPOTENCY_WINDOW_MS = 24 * 3_600_000;
 
 export const noRuns: TenantRuns = { runs: OrderedMap(), recentKeys: OrderedMap() };
 
+/** A run as it is accepted. */
+export function opened(head: RunHead, planned: readonly PlannedStep[]): Run {
+  const steps = planned.map(
+    (step): Step => ({
+      planned: step,
+      status: "PENDING",
+      attempt: 1,
+      try: 1,
+      notBefore: 0,
+      startedAt: null,
+      errorMessage: null,
+    }),
+  );
+  return { head, version: 1, status: "PENDING", steps, failure: null };
+}
+
 /** Which step of which run, as events and tasks name it. */
 export function stepHead(run: Run, index: number): StepHead {
   const step = stepAt(run, index);
@@ -99,12 +115,17 @@ export function dueSteps(run: Run): number[] {
     const ready =
       planned.depends_on === null
         ? allBeforeAreOver
-        : planned.depends_on.every((other) => run.steps[other]?.status === "COMPLETE");
+        : planned.depends_on.every((other) => isFulfilled(run.steps[other]));
     if (isOver(status)) continue;
     allBeforeAreOver = false;
     if (ready) due.push(index);
   }
   return due;
+}
+
+/** True for a step that is COMPLETE, or that the run did not have to do again. */
+function isFulfilled(step: Step | undefined): boolean {
+  return step?.status === "COMPLETE" || (step?.planned.done_by ?? null) !== null;
 }
 
 /** The key under which an idempotent command is remembered, when it has one. */

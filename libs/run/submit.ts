@@ -1,5 +1,6 @@
 import type { PlannedStep, Problem, RunHead, SubmitRun, Trace } from "@convergence/contracts";
-import { IDEMPOTENCY_WINDOW_MS, type RunFact, type TenantRuns } from "./state.ts";
+import { doneBefore } from "./ending.ts";
+import { IDEMPOTENCY_WINDOW_MS, opened, type RunFact, type TenantRuns } from "./state.ts";
 
 /** A refusal as the client will read it. `reason` is a stable slug. */
 export interface Refusal {
@@ -29,15 +30,17 @@ export function decideSubmit(
   if (before !== undefined) return [before];
   const planned = plan();
   if (!planned.ok) return [rejected(command, planned.refusal)];
+  const run: RunHead = { ...planned.run, accepted_at: now, trace };
   return [
     {
       type: "RunAccepted",
       command_id: command.meta.command_id,
       idempotency: command.idempotency,
       requested_at: command.meta.at,
-      run: { ...planned.run, accepted_at: now, trace },
+      run,
       steps: planned.steps,
     },
+    ...doneBefore(opened(run, planned.steps), now),
   ];
 }
 

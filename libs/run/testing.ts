@@ -8,6 +8,7 @@ export const HOUR = 3_600_000;
 export function submit(changes: Partial<SubmitRun> = {}, at = NOW): SubmitRun {
   return {
     type: "SubmitRun",
+    resume: null,
     meta: {
       command_id: `command-of-${changes.run_id ?? "r1"}`,
       tenant_id: "acme",
@@ -42,6 +43,7 @@ export function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
       trigger_by: "user@example.com",
       parameters: "{}",
       run_date: null,
+      timeout_ms: null,
     },
     steps: steps.map((on_failure, index) => ({
       step_id: `s${index}`,
@@ -50,6 +52,7 @@ export function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
       spec: "{}",
       depends_on: null,
       retry: null,
+      done_by: null,
     })),
   });
 }

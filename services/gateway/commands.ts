@@ -63,8 +63,8 @@ export async function send(
   command: RunCommandsMessage | TenantCommandsMessage,
   trace: Trace | null,
 ): Promise<void> {
-  const isRun = command.type === "SubmitRun" || command.type === "CancelOpenRuns";
-  const topic = isRun ? "run.commands" : "tenant.commands";
+  const isOfRun = ["SubmitRun", "CancelRun", "CancelOpenRuns"].includes(command.type);
+  const topic = isOfRun ? "run.commands" : "tenant.commands";
   const value = encode(command);
   if (value.length > MAX_COMMAND_BYTES) {
     const detail = `The body's variables come to ${value.length} bytes, more than ${MAX_COMMAND_BYTES}: send less.`;

@@ -6,6 +6,7 @@ import { type Health, readHealth } from "./health.ts";
 import { issueKey, listKeys, revokeKey } from "./operations/api-keys.ts";
 import type { Context } from "./operations/context.ts";
 import { readCustomer } from "./operations/customers.ts";
+import { cancelRun, retryRun } from "./operations/end-runs.ts";
 import { followRun } from "./operations/follow-run.ts";
 import { onboard } from "./operations/onboard.ts";
 import { listRuns, readRun, readSteps } from "./operations/read-runs.ts";
@@ -35,6 +36,8 @@ export interface Gateway {
   rotateKey: Operation<typeof rotateKey>;
   revokeKey: Operation<typeof revokeKey>;
   submitRun: Operation<typeof submitRun>;
+  cancelRun: Operation<typeof cancelRun>;
+  retryRun: Operation<typeof retryRun>;
   run: Operation<typeof readRun>;
   steps: Operation<typeof readSteps>;
   runs: Operation<typeof listRuns>;
@@ -101,6 +104,8 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     rotateKey: operation(rotateKey),
     revokeKey: operation(revokeKey),
     submitRun: operation(submitRun),
+    cancelRun: operation(cancelRun),
+    retryRun: operation(retryRun),
     run: operation(readRun),
     steps: operation(readSteps),
     runs: operation(listRuns),

@@ -21,14 +21,14 @@ export async function startPipelineService(deps: PipelineServiceDeps): Promise<P
   const tenants = new Tenants();
   await tenants.start(deps.bus);
   const scheduling = new Scheduling(deps, tenants);
-  await scheduling.dispatcher.start();
+  await scheduling.start();
   const writer = await writeLog(runModel(tenants, deps), scheduling, { ...deps, claimMs: CLAIM_MS });
   return {
     failed: writer.failed,
     hasRunners: () => scheduling.dispatcher.hasRunners,
     async stop() {
       await writer.stop();
-      await scheduling.dispatcher.stop();
+      await scheduling.stop();
       await tenants.stop();
     },
   };

@@ -10,6 +10,7 @@ import {
 } from "@convergence/contracts";
 import {
   decideCancelOpenRuns,
+  decideCancelRun,
   decideClaimed,
   decideReported,
   decideSubmit,
@@ -56,6 +57,8 @@ export function runModel(
           const plan = () => planRun(input, tenant, catalogue, project);
           return decideSubmit(state, input, turn.now, plan, turn.trace);
         }
+        case "CancelRun":
+          return decideCancelRun(state, input, turn.now);
         case "CancelOpenRuns":
           return decideCancelOpenRuns(state, input, turn.now);
         case "StepClaimed":

@@ -18,6 +18,7 @@ const HEAD = {
   trigger_by: "onboarding",
   parameters: "{}",
   run_date: null,
+  timeout_ms: null,
   accepted_at: 0,
   trace: null,
 } as const;

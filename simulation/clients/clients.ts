@@ -77,6 +77,10 @@ export class Clients {
         return this.#issue(customer, command, prng);
       case "revoke":
         return this.#revoke(customer, command, prng);
+      case "cancel":
+        return this.#cancel(customer, command, prng);
+      case "retry":
+        return this.#retry(customer, command, prng);
       case "look":
         return this.#look(customer, prng);
       case "probe":
@@ -179,6 +183,42 @@ export class Clients {
     });
     if (answer.kind !== "ok") return;
     key.revokedAt = { at: this.#deps.world.now(), by: answer.slot.process?.name ?? "" };
+  }
+
+  /** What is answered as CANCELLED is so in the log, and stays so. */
+  async #cancel(customer: Customer, command: Of<"cancel" | "retry">, prng: Prng): Promise<void> {
+    const key = await this.#keyOf(customer);
+    const runId = customer.runs.at(-1 - command.back);
+    if (key === undefined || runId === undefined) return;
+    await this.#asking.insist(prng, 8_000, async (gateway) => {
+      const caller = this.#authenticate(gateway, customer, key);
+      const { status } = await gateway.cancelRun(caller, runId, head(null));
+      const seen = this.#deps.oracle.runs.byId.get(runId);
+      if (status !== "CANCELLED" || seen?.status !== "CANCELLED") {
+        this.#deps.violation(`the cancel of run ${runId} is answered ${status}; it is ${seen?.status}`);
+      }
+    });
+  }
+
+  /** A retry does again what failed, and nothing that was done; one Idempotency-Key is one new run. */
+  async #retry(customer: Customer, command: Of<"cancel" | "retry">, prng: Prng): Promise<void> {
+    const key = await this.#keyOf(customer);
+    const runId = customer.runs.at(-1 - command.back);
+    if (key === undefined || runId === undefined) return;
+    let asked = false;
+    await this.#asking.insist(prng, 8_000, async (gateway) => {
+      const caller = this.#authenticate(gateway, customer, key);
+      if (asked && command.idempotencyKey === null) throw new ApiProblem(400, "not-repeated", "");
+      asked = true;
+      const again = await gateway.retryRun(caller, runId, head(command.idempotencyKey));
+      const name = `retry ${runId}|${command.idempotencyKey}`;
+      const known = customer.runsByKey.get(name) ?? again.pipeline_logging_id;
+      if (command.idempotencyKey !== null && known !== again.pipeline_logging_id) {
+        this.#deps.violation(`${name} stands for ${known} and for ${again.pipeline_logging_id}`);
+      }
+      customer.runsByKey.set(name, again.pipeline_logging_id);
+      customer.runs.push(again.pipeline_logging_id);
+    });
   }
 
   async #look(customer: Customer, prng: Prng): Promise<void> {

@@ -181,11 +181,11 @@ export class Oracle {
     this.runs.fold(event, this.#deps.now());
   }
 
-  /** Runs are only cancelled to make way for a tenant's recreation, and only until it goes on. */
+  /** Runs are only cancelled where that was asked for, or to make way for a tenant's recreation until it goes on. */
   #checkCancelled(event: RunEvent): void {
     if (event.type !== "RunFinished" || event.status !== "CANCELLED") return;
     const tenant = this.tenantStreams.get(event.meta.tenant_id)?.states.at(-1);
-    if (tenant?.onboarding?.phase === "CLEAR") return;
+    if (tenant?.onboarding?.phase === "CLEAR" || this.runs.byId.get(event.run.run_id)?.toCancel) return;
     this.#deps.violation(
       `run ${event.run.run_id} is cancelled while its tenant is ${tenant?.onboarding?.phase}`,
     );

@@ -13,6 +13,8 @@ export interface SeenRun {
   error: string | null;
   finishedAt: number | null;
   worker: string | null;
+  /** A client's cancel was accepted: it must end so. */
+  toCancel: boolean;
   steps: SeenStep[];
   /** The oracle's time of its acceptance, Unix milliseconds. */
   seenAt: number;
@@ -24,6 +26,8 @@ export interface SeenStep {
   onFailure: string;
   /** The indexes of the steps that must be COMPLETE before; null: all before it must be over. */
   dependsOn: readonly number[] | null;
+  /** The run that did it already. */
+  doneBy: string | null;
   /** Tries in all. */
   mostTries: number;
   /** When it may be handed out again, Unix milliseconds. */
@@ -61,11 +65,24 @@ export class SeenRuns {
       case "RunFinished":
         this.#finish(event);
         break;
+      case "RunCancelAccepted":
+        this.#toCancel(event.run_id);
+        break;
+      case "RunCancelRejected":
+        if (this.byId.get(event.run_id)?.finishedAt === null)
+          this.#violation(`the cancel of run ${event.run_id} is rejected, though it is open`);
+        break;
       case "RunRejected":
       case "RunRepeated":
       case "OpenRunsCancelled":
         break;
     }
+  }
+
+  #toCancel(runId: string): void {
+    const run = this.byId.get(runId);
+    if (run?.finishedAt === null) run.toCancel = true;
+    else this.#violation(`run ${runId} is cancelled, which is over or was never accepted`);
   }
 
   #accept(event: Extract<RunEvent, { type: "RunAccepted" }>, seenAt: number): void {
@@ -82,12 +99,14 @@ export class SeenRuns {
       error: null,
       finishedAt: null,
       worker: null,
+      toCancel: false,
       seenAt,
       steps: event.steps.map((step) => ({
         id: step.step_id,
         type: step.step_type,
         onFailure: step.on_failure,
         dependsOn: step.depends_on,
+        doneBy: step.done_by,
         mostTries: step.retry?.attempts ?? USUAL_TRIES,
         notBefore: 0,
         spec: step.spec,
@@ -143,10 +162,16 @@ export class SeenRuns {
       this.#violation(`run ${event.run.run_id} is ${event.status} with a step that is not over`);
     }
     run.steps.forEach((step, index) => {
-      const [why] = (step.dependsOn ?? []).filter((on) => run.steps[on]?.status !== "COMPLETE");
+      const [why] = (step.dependsOn ?? []).filter((on) => !isFulfilled(run.steps[on]));
       if (step.status === "COMPLETE" && why !== undefined)
         this.#violation(`step ${index} of run ${event.run.run_id} is COMPLETE, step ${why} before it is not`);
     });
+    if (run.toCancel && event.status !== "CANCELLED")
+      this.#violation(`run ${event.run.run_id} was to be cancelled and is ${event.status}`);
+    for (const [index, { doneBy, status }] of run.steps.entries()) {
+      if (doneBy !== null && status !== "SKIPPED")
+        this.#violation(`step ${index} of run ${event.run.run_id} was done by ${doneBy} and is ${status}`);
+    }
     const stopped = run.steps.some(({ status, onFailure }) => status === "FAILED" && onFailure === "stop");
     if (event.status !== "CANCELLED" && stopped !== (event.status === "FAILED")) {
       this.#violation(
@@ -174,9 +199,13 @@ export class SeenRuns {
   }
 }
 
+function isFulfilled(step: SeenStep | undefined): boolean {
+  return step?.status === "COMPLETE" || (step?.doneBy ?? null) !== null;
+}
+
 function mustWait({ steps }: SeenRun, index: number): boolean {
   const dependsOn = steps[index]?.dependsOn;
-  if (dependsOn) return dependsOn.some((on) => steps[on]?.status !== "COMPLETE");
+  if (dependsOn) return dependsOn.some((on) => !isFulfilled(steps[on]));
   return steps.slice(0, index).some(({ status }) => !isOver(status));
 }
 

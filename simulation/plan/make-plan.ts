@@ -31,7 +31,8 @@ export function makePlan(seed: number): Plan {
   const slots = makeSlots(prng);
   const partitions = prng.int(2, 3);
   const tenants = NAMES.slice(0, prng.int(4, 7));
-  const commands = tenants.flatMap((tenant) => tenantCommands(tenant, prng));
+  const ends = new Prng(`ends/${seed}`);
+  const commands = tenants.flatMap((tenant) => [...tenantCommands(tenant, prng), ...endings(tenant, ends)]);
   return {
     seed,
     slots,
@@ -77,6 +78,15 @@ function tenantCommands(tenant: string, prng: Prng): Command[] {
   for (let i = prng.int(1, 2); i > 0; i--)
     commands.push({ kind: "look", at: prng.int(4_000, BUSY_MS), tenant });
   return commands;
+}
+
+/** Cancels, mostly of a run that was just asked for, and retries. */
+function endings(tenant: string, prng: Prng): Command[] {
+  return Array.from({ length: prng.int(0, 4) }, (): Command => {
+    const kind = prng.chance(0.6) ? "cancel" : "retry";
+    const idempotencyKey = kind === "retry" && prng.chance(0.5) ? `again-${prng.int(1, 2)}` : null;
+    return { kind, at: prng.int(5_000, BUSY_MS), tenant, back: prng.int(0, 3), idempotencyKey };
+  });
 }
 
 /** The first one, perhaps repeated before its key is delivered, and perhaps again later. */

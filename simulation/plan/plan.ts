@@ -30,6 +30,8 @@ export type Command = At &
       }
     | { kind: "issue"; tenant: string; expiresInMs: number | null; idempotencyKey: string | null }
     | { kind: "revoke"; tenant: string; which: number }
+    /** Cancels or retries one of the tenant's last runs. */
+    | { kind: "cancel" | "retry"; tenant: string; back: number; idempotencyKey: string | null }
     /** Lists and reads runs, own and foreign. */
     | { kind: "look"; tenant: string }
     /** Tries all keys that the client ever held. */

@@ -169,8 +169,8 @@ export const PLANTED: readonly PlantedFault[] = [
     name: "join-early",
     what: "a step begins once one of those that it depends on is complete",
     file: "libs/run/state.ts",
-    from: 'planned.depends_on.every((other) => run.steps[other]?.status === "COMPLETE");',
-    to: 'planned.depends_on.length === 0 || planned.depends_on.some((other) => run.steps[other]?.status === "COMPLETE");',
+    from: "planned.depends_on.every((other) => isFulfilled(run.steps[other]));",
+    to: "planned.depends_on.length === 0 || planned.depends_on.some((other) => isFulfilled(run.steps[other]));",
     within: 20,
   },
   {

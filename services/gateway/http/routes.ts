@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { cancelRun } from "./routes/cancel-run.ts";
 import { issueApiKey } from "./routes/issue-api-key.ts";
 import { listApiKeys } from "./routes/list-api-keys.ts";
 import { listRuns } from "./routes/list-runs.ts";
@@ -6,6 +7,7 @@ import { onboard } from "./routes/onboard.ts";
 import { readCustomer } from "./routes/read-customer.ts";
 import { readRun } from "./routes/read-run.ts";
 import { readSteps } from "./routes/read-steps.ts";
+import { retryRun } from "./routes/retry-run.ts";
 import { revokeApiKey } from "./routes/revoke-api-key.ts";
 import { rotateApiKey } from "./routes/rotate-api-key.ts";
 import { runEvents } from "./routes/run-events.ts";
@@ -25,6 +27,8 @@ export const routes: readonly Route[] = [
   readRun,
   readSteps,
   runEvents,
+  cancelRun,
+  retryRun,
   listTemplates,
   readTemplate,
 ];

@@ -84,6 +84,15 @@ const summary = {
 
 export const runSummary = z.object(summary).meta({ id: "Run" });
 
+/** What asking for a run is answered with. */
+export const triggered = z.object({
+  pipeline_logging_id: runId,
+  pipeline_id: z.string(),
+  status: runStatus,
+  message: z.string(),
+  parameters: z.record(z.string(), z.unknown()).meta({ description: "As sent." }),
+});
+
 export const runDetail = z
   .object({
     ...summary,

@@ -15,6 +15,7 @@ const template: Template = {
     { name: "date", type: "date", default: "yesterday", required: false, description: "The day." },
   ],
   strictParameters: false,
+  timeoutMinutes: null,
   steps: [
     {
       stepId: "export",

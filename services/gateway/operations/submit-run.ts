@@ -38,7 +38,23 @@ export async function submitRun(
 ): Promise<Triggered> {
   requireTenant(caller, path.tenantId);
   requireScope(caller, "run");
-  const command = submitCommand(context, caller, path, body, head);
+  return askFor(
+    context,
+    caller,
+    path,
+    { command: submitCommand(context, caller, path, body, head), body },
+    head,
+  );
+}
+
+/** Sends the command for a run and answers with its outcome. `body`: the variables that the answer repeats. */
+export async function askFor(
+  context: Context,
+  caller: TenantCaller,
+  path: TemplateName,
+  { command, body }: { command: SubmitRun; body: JsonObject },
+  head: RequestHead,
+): Promise<Triggered> {
   const { outcome, stored } = await outcomeOf(context, command, head.trace);
   const answer = (runId: string, pipelineId: string, status: string): Triggered => ({
     pipeline_logging_id: runId,
@@ -91,6 +107,7 @@ function submitCommand(
     parameters: JSON.stringify(parameters),
     trigger_by: typeof triggerBy === "string" ? triggerBy : DEFAULT_TRIGGER_BY,
     trigger_type: "api",
+    resume: null,
     idempotency: idempotency(head.idempotencyKey, `run|${provider}/${domain}/${name}`, body),
   };
 }

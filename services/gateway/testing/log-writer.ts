@@ -56,6 +56,7 @@ export function runHead(command: SubmitRun, at: number) {
     trigger_by,
     parameters,
     run_date: null,
+    timeout_ms: null,
     accepted_at: at,
     trace: null,
   };
@@ -76,6 +77,7 @@ export function acceptance(command: SubmitRun, steps: string[], at: number): Wit
       spec: "{}",
       depends_on: null,
       retry: null,
+      done_by: null,
     })),
   };
 }

@@ -25,6 +25,7 @@ const RUNS = "/api/v1/pipelines/runs";
 function command(runId: string, tenantId = "acme_1"): SubmitRun {
   return {
     type: "SubmitRun",
+    resume: null,
     meta: { command_id: systemRandom.uuid(), tenant_id: tenantId, at: 1, sent_by: "t" },
     run_id: runId,
     provider: "gcp",

@@ -17,6 +17,7 @@ const tenant = { tenant_name: "Acme", lifecycle: "ACTIVE", tier: "", version: 1 
 function planned(text: string) {
   const command: SubmitRun = {
     type: "SubmitRun",
+    resume: null,
     meta: { command_id: "c", tenant_id: "acme", at: 0, sent_by: "g" },
     run_id: "r",
     provider: "gcp",

@@ -1,4 +1,4 @@
-import type { PlannedStep, SubmitRun } from "@convergence/contracts";
+import type { PlannedStep, Resume, SubmitRun } from "@convergence/contracts";
 import {
   type Catalogue,
   type ParameterValues,
@@ -36,8 +36,10 @@ export function planRun(
   const context = { tenantId: tenant.tenant_name, runId: command.run_id, project, values: read.values };
   const resolved = resolve(template, context);
   if ("problems" in resolved) return invalid(resolved.problems);
+  if (command.resume !== null && command.resume.config_version !== template.configVersion)
+    return refused(409, "template-changed", "The template was changed since that run: start a new run.");
   const run = head(command, tenant, template, resolved.ok, read.values);
-  const planned = steps(resolved.ok);
+  const planned = steps(resolved.ok, command.resume);
   const bytes = sizeOf(run, planned);
   return bytes > MAX_RUN_BYTES ? tooLarge(bytes) : { ok: true, run, steps: planned };
 }
@@ -80,6 +82,7 @@ function head(
     trigger_by: command.trigger_by,
     parameters: JSON.stringify(values),
     run_date: runDate(template, values),
+    timeout_ms: template.timeoutMinutes === null ? null : template.timeoutMinutes * 60_000,
   };
 }
 
@@ -89,7 +92,8 @@ function runDate(template: Template, values: ParameterValues): string | null {
   return isDate && typeof values.date === "string" ? values.date : null;
 }
 
-function steps(resolved: ResolvedRun): PlannedStep[] {
+function steps(resolved: ResolvedRun, resume: Resume | null): PlannedStep[] {
+  const done = new Set(resume?.done ?? []);
   const indexes = new Map(resolved.steps.map(({ stepId }, index) => [stepId, index]));
   return resolved.steps.map((step) => ({
     step_id: step.stepId,
@@ -98,6 +102,7 @@ function steps(resolved: ResolvedRun): PlannedStep[] {
     spec: JSON.stringify(step),
     depends_on: step.dependsOn?.flatMap((id) => indexes.get(id) ?? []) ?? null,
     retry: step.retry && retryPolicy(step.retry),
+    done_by: resume !== null && done.has(step.stepId) ? resume.of_run : null,
   }));
 }
 

@@ -123,6 +123,11 @@ export class Dispatcher {
     if (held?.ready.attempt === attempt) held.expiresAt = this.#deps.clock.now() + this.#deps.leaseMs;
   }
 
+  /** Whether the step was handed out to a runner and is not over. */
+  isInFlight(runId: string, index: number): boolean {
+    return this.#inFlight.has(stepKey(runId, index));
+  }
+
   /** A step, or its attempt, is over: it is not handed out any more, and its slot is free. */
   over(runId: string, index: number): void {
     const key = stepKey(runId, index);

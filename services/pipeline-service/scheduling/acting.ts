@@ -1,4 +1,4 @@
-import { traceFields } from "@convergence/contracts";
+import { type StepHead, traceFields } from "@convergence/contracts";
 import { decideLeaseExpired, type Run, type RunEvent, type RunFact, type TenantRuns } from "@convergence/run";
 import { type Clock, sleep } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
@@ -8,6 +8,8 @@ import type { PipelineServiceDeps, RunLane } from "../deps.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { aboutStep } from "../dispatch/ready.ts";
 import type { RunInput } from "../model.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Stopping } from "./stopping.ts";
 
 /** Before the tenants are asked for again, in milliseconds. */
 const RETRY_MS = 100;
@@ -15,6 +17,8 @@ const RETRY_MS = 100;
 /** What follows from a run's folded state: which steps are handed out, renewed, given back. */
 export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   readonly dispatcher: Dispatcher;
+  readonly #deadlines: Deadlines;
+  readonly #stopping: Stopping;
   readonly #tenants: Pick<Tenants, "caughtUp">;
   readonly #clock: Clock;
   readonly #log: WriterLog;
@@ -25,6 +29,8 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#count = counting(deps);
+    this.#deadlines = new Deadlines(deps);
+    this.#stopping = new Stopping(deps);
     this.dispatcher = new Dispatcher(deps, (ready) => {
       const { lane, tenantId, step, attempt, trace } = ready;
       deps.log.warn(aboutStep(ready), "a lease ran out; the step is handed out again");
@@ -33,9 +39,22 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     });
   }
 
+  async start(): Promise<void> {
+    await this.dispatcher.start();
+    this.#deadlines.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#deadlines.stop();
+    await this.dispatcher.stop();
+  }
+
   gained(lane: RunLane): void {
     for (const [tenantId, { state }] of lane.streams) {
-      for (const run of state.runs.values()) this.dispatcher.offer(lane, tenantId, run);
+      for (const run of state.runs.values()) {
+        this.dispatcher.offer(lane, tenantId, run);
+        this.#deadlines.watch(lane, tenantId, run);
+      }
     }
   }
 
@@ -49,16 +68,22 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
         break;
       case "StepStarted":
         this.dispatcher.renew(event.step.run_id, event.step.index, event.attempt);
+        this.#watch(lane, tenantId, state.runs.get(event.step.run_id));
         break;
       case "StepReissued":
         this.dispatcher.over(event.step.run_id, event.step.index);
         this.#offer(lane, tenantId, state.runs.get(event.step.run_id));
         break;
       case "StepFinished":
+        if (event.status === "CANCELLED") this.#stop(tenantId, event.step);
         this.dispatcher.over(event.step.run_id, event.step.index);
         this.#offer(lane, tenantId, state.runs.get(event.step.run_id));
         break;
       case "RunFinished":
+        this.#deadlines.over(event.run.run_id);
+        break;
+      case "RunCancelAccepted":
+      case "RunCancelRejected":
       case "RunRejected":
       case "RunRepeated":
       case "OpenRunsCancelled":
@@ -66,9 +91,12 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     }
   }
 
-  handled(_lane: RunLane, input: Input | RunInput): void {
+  handled(lane: RunLane, input: Input | RunInput): void {
     if (!("run_id" in input) || !("attempt" in input)) return;
-    this.dispatcher.renew(input.run_id, input.index, input.attempt);
+    const { run_id: runId, tenant_id: tenantId } = input;
+    this.dispatcher.renew(runId, input.index, input.attempt);
+    const isOver = lane.streams.get(tenantId)?.state.runs.has(runId) !== true;
+    if (isOver && "type" in input && input.type === "LeaseRenewed") this.#stopping.tell(tenantId, runId);
   }
 
   waiting(lane: RunLane, tenantId: string): void {
@@ -91,6 +119,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
 
   lost(partition: number): void {
     this.dispatcher.forget(partition);
+    this.#deadlines.forget(partition);
   }
 
   /** One line a run at level info, its alerts as errors, the others at debug. */
@@ -112,6 +141,15 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
       const outcome = { status, ms: finished_at - accepted_at, error_message };
       this.#log.info({ tenant_id, run_id, pipeline_id, ...outcome, ...traceFields(trace) }, "a run ended");
     }
+  }
+
+  #watch(lane: RunLane, tenantId: string, run: Run | undefined): void {
+    if (run !== undefined) this.#deadlines.watch(lane, tenantId, run);
+  }
+
+  /** A step ended without a result: a runner may be at it. */
+  #stop(tenantId: string, { run_id, index }: StepHead): void {
+    if (this.dispatcher.isInFlight(run_id, index)) this.#stopping.tell(tenantId, run_id);
   }
 
   #offer(lane: RunLane, tenantId: string, run: Run | undefined): void {

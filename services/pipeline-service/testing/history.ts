@@ -76,6 +76,7 @@ function* lives(tenantId: string, count: number, open: number): Generator<RunFac
       state,
       {
         type: "SubmitRun",
+        resume: null,
         meta: { command_id: run_id, tenant_id: tenantId, at: AT + n, sent_by: "g" },
         run_id,
         provider: "gcp",
@@ -121,6 +122,7 @@ function planOf(tenantId: string, run_id: string): Plan {
       trigger_by: "me",
       parameters: "{}",
       run_date: null,
+      timeout_ms: null,
     },
     steps: [
       {
@@ -130,6 +132,7 @@ function planOf(tenantId: string, run_id: string): Plan {
         spec: JSON.stringify({ sql: "x".repeat(1_000) }),
         depends_on: null,
         retry: null,
+        done_by: null,
       },
     ],
   };

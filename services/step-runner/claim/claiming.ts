@@ -12,6 +12,7 @@ import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
 import type { StepRunnerDeps } from "../deps.ts";
 import { type Assignment, aboutTask, execute, type StepOutcome } from "./execute.ts";
 import { Results } from "./results.ts";
+import { StoppedRuns } from "./stopped-runs.ts";
 
 /** A runner says that it is there so often, in milliseconds: three times before it is taken for gone. */
 const ANNOUNCE_MS = 5_000;
@@ -26,7 +27,8 @@ const MAX_MESSAGE = 8_000;
 export class Claiming {
   readonly #deps: StepRunnerDeps;
   readonly #results: Results;
-  readonly #active = new Map<Assignment, { renewAt: number }>();
+  readonly #stoppedRuns: StoppedRuns;
+  readonly #active = new Map<Assignment, { renewAt: number; stopping: AbortController }>();
   readonly #queueSeconds;
   #partitions: number[] = [];
   #timers: Timer[] = [];
@@ -35,6 +37,7 @@ export class Claiming {
   constructor(deps: StepRunnerDeps) {
     this.#deps = deps;
     this.#results = new Results(deps);
+    this.#stoppedRuns = new StoppedRuns(deps, (runId) => this.#stop(runId));
     this.#queueSeconds = deps.metrics.histogram(
       "convergence_step_task_wait_seconds",
       "From a task's issue to its claim",
@@ -44,6 +47,7 @@ export class Claiming {
 
   async start(): Promise<Running> {
     const { bus, clock, instance } = this.#deps;
+    await this.#stoppedRuns.start();
     this.#running = await bus.work(
       {
         group: "step-runner",
@@ -75,7 +79,13 @@ export class Claiming {
       });
     }
     for (const timer of this.#timers) timer.clear();
+    await this.#stoppedRuns.stop();
     if (this.#active.size === 0) await this.#results.flushed();
+  }
+
+  /** A run ended: what is done for it here is given up. */
+  #stop(runId: string): void {
+    for (const [{ task }, { stopping }] of this.#active) if (task.step.run_id === runId) stopping.abort();
   }
 
   async #announce(): Promise<void> {
@@ -121,11 +131,13 @@ export class Claiming {
   async #run(assigned: Assignment): Promise<void> {
     const { task, trace } = assigned;
     const { clock, instance } = this.#deps;
+    if (this.#stoppedRuns.has(task.step.run_id)) return;
     const now = clock.now();
     this.#queueSeconds.observe(Math.max(0, now - task.issued_at) / 1000);
-    this.#active.set(assigned, { renewAt: now + task.lease_ms / 3 });
+    const stopping = new AbortController();
+    this.#active.set(assigned, { renewAt: now + task.lease_ms / 3, stopping });
     this.#results.send({ type: "StepClaimed", ...attemptOf(assigned), runner: instance, at: now }, trace);
-    const outcome = await execute(assigned, this.#deps);
+    const outcome = await execute(assigned, this.#deps, stopping.signal);
     this.#active.delete(assigned);
     this.#report(assigned, outcome);
   }

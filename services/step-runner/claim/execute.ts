@@ -25,18 +25,21 @@ export type StepOutcome =
 
 /**
  * Executes a task to its end. While the warehouse is away it is asked again, under the same job ids; a failure is
- * reported only once it is known that the effect did not happen.
+ * reported only once it is known that the effect did not happen. `stopped` aborts where the run ended meanwhile: nobody
+ * needs the outcome any more.
  */
 export async function execute(
   assigned: Assignment,
   deps: Pick<StepRunnerDeps, "warehouse" | "clock" | "log">,
+  stopped: AbortSignal,
 ): Promise<StepOutcome> {
   const { warehouse, clock, log } = deps;
   let pause = RETRY_MS.first;
   for (;;) {
+    if (stopped.aborted) return { ok: false, message: "the run ended before the step", retryable: false };
     try {
       const step: ResolvedStep = JSON.parse(assigned.task.spec);
-      return { ok: true, result: await executeStep(step, { ...assigned, warehouse, clock }) };
+      return { ok: true, result: await executeStep(step, { ...assigned, warehouse, clock, stopped }) };
     } catch (error) {
       if (error instanceof StepFailed)
         return { ok: false, message: error.message, retryable: error.retryable };

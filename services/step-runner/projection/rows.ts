@@ -37,6 +37,8 @@ export function rowsOf(event: RunEvent): ProjectedRow[] {
         }),
       ];
     }
+    case "RunCancelAccepted":
+    case "RunCancelRejected":
     case "RunRejected":
     case "RunRepeated":
     case "OpenRunsCancelled":

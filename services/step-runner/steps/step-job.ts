@@ -26,11 +26,15 @@ export function stepJob(
  * @throws StepFailed where the job failed
  */
 export async function jobDone(
-  { warehouse }: StepContext,
+  { warehouse, stopped }: StepContext,
   jobId: string,
   told: (message: string) => StepFailed | null = () => null,
 ): Promise<JobInfo> {
-  const done = await finished(warehouse, jobId);
+  // A job that BigQuery cannot be asked to end goes on to its own end: its run is over all the same.
+  const stop = () => void warehouse.cancelJob(jobId).catch(() => {});
+  stopped.addEventListener("abort", stop, { once: true });
+  if (stopped.aborted) stop();
+  const done = await finished(warehouse, jobId).finally(() => stopped.removeEventListener("abort", stop));
   if (done.error === null) return done;
   const { reason, message } = done.error;
   throw told(message) ?? new StepFailed(`${reason}: ${message}`, isTransient(reason));

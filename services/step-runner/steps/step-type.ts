@@ -19,6 +19,8 @@ export interface StepContext {
   trace: Trace | null;
   warehouse: Warehouse;
   clock: Clock;
+  /** Aborts where the run ended before the step: a step that takes long gives up then. */
+  stopped: AbortSignal;
 }
 
 /** The labels of a step's jobs: for whom they run, and to which request they belong. */

@@ -52,6 +52,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
     trigger_by: "me",
     parameters: "{}",
     run_date: null,
+    timeout_ms: null,
     accepted_at: AT,
     trace: null,
   } as const;
@@ -64,7 +65,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
       idempotency: null,
       requested_at: AT,
       run,
-      steps: [{ ...head, on_failure: "stop", spec: "{}", depends_on: null, retry: null }],
+      steps: [{ ...head, on_failure: "stop", spec: "{}", depends_on: null, retry: null, done_by: null }],
     },
     { type: "StepStarted", step, run_version: 2, attempt: 1, try: 1, runner: "r", started_at: AT + 1 },
     {

@@ -70,11 +70,11 @@ export async function stepBench(t: TestContext): Promise<StepBench> {
       return told;
     },
     step: (template, about = {}) =>
-      execute(assignment(template, about), {
-        warehouse,
-        clock: systemClock,
-        log: { debug() {}, info() {}, warn() {}, error() {} },
-      }),
+      execute(
+        assignment(template, about),
+        { warehouse, clock: systemClock, log: { debug() {}, info() {}, warn() {}, error() {} } },
+        new AbortController().signal,
+      ),
   };
 }
 

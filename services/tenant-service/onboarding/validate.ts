@@ -27,6 +27,7 @@ export async function validate(deps: TenantServiceDeps, runs: RunWatch, tenant: 
   deps.log.debug({ tenant_id, run_id, ...traceFields(trace) }, "a validation run is asked for");
   const value = encode({
     type: "SubmitRun",
+    resume: null,
     meta: {
       command_id: deps.random.uuid(),
       tenant_id,

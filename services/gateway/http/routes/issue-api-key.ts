@@ -7,7 +7,8 @@ export const issueApiKey = defineRoute({
   path: "/api/v1/customers/{tenant_id}/api-keys",
   operationId: "issueApiKey",
   summary: "Issue a further API key",
-  description: "The key's text is shown only in this answer. Unless told otherwise it may run and read, and manages no keys.",
+  description:
+    "The key's text is shown only in this answer. Unless told otherwise it may run and read, and manages no keys.",
   tag: "customers",
   who: "admin or tenant",
   idempotent: true,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineRoute } from "../define-route.ts";
-import { jsonObject, runId, status, tenantParams } from "../schemas.ts";
+import { jsonObject, tenantParams, triggered } from "../schemas.ts";
 
 export const submitRun = defineRoute({
   method: "post",
@@ -31,15 +31,7 @@ export const submitRun = defineRoute({
   success: {
     status: 200,
     description: "Triggered. Save pipeline_logging_id to follow the run.",
-    schema: z
-      .object({
-        pipeline_logging_id: runId,
-        pipeline_id: z.string(),
-        status,
-        message: z.string(),
-        parameters: z.record(z.string(), z.unknown()).meta({ description: "As sent." }),
-      })
-      .meta({ id: "Triggered" }),
+    schema: triggered.meta({ id: "Triggered" }),
   },
   problems: [401, 403, 404, 422, 429, 503],
   async handle({ gateway, caller, params, body, head }) {

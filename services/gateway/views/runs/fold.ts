@@ -61,6 +61,7 @@ export function foldAccepted(row: RunRow | undefined, event: RunAccepted): RunRo
       rows: null,
       bytes: null,
       errorMessage: null,
+      ...(step.done_by === null ? {} : { doneBy: step.done_by }),
     }),
   );
   return accepted(event.meta.tenant_id, event.run, steps);
@@ -144,6 +145,7 @@ function accepted(tenantId: string, run: RunHead, steps: StepRow[]): RunRow {
     parameters: run.parameters,
     errorMessage: null,
     configVersion: run.config_version,
+    template: { provider: run.provider, domain: run.domain, name: run.template },
     version: 1,
     steps,
   };

@@ -1,4 +1,5 @@
 import type { RunStatus, StepStatus, TriggerType } from "@convergence/contracts";
+import type { TemplateName } from "@convergence/pipeline/types.ts";
 
 /** A run as the view holds it. Times are Unix milliseconds. */
 export interface RunRow {
@@ -24,6 +25,8 @@ export interface RunRow {
   parameters: string;
   errorMessage: string | null;
   configVersion: string | null;
+  /** Whose run it is: where a retry begins. Absent in rows of an earlier release, and before acceptance. */
+  template?: TemplateName;
   /** Counts the run's events; 0 before its acceptance. */
   version: number;
   steps: StepRow[];
@@ -39,6 +42,8 @@ export interface StepRow {
   rows: number | null;
   bytes: number | null;
   errorMessage: string | null;
+  /** The run that did it already. */
+  doneBy?: string;
 }
 
 /** True once the run will not change any more. */

@@ -5,6 +5,8 @@ import {
   RUN_COMMANDS_TYPES,
   RUN_EVENTS_TYPES,
   type RunAccepted,
+  type RunCancelAccepted,
+  type RunCancelRejected,
   type RunEventsMessage,
   type RunRejected,
   type RunRepeated,
@@ -23,6 +25,9 @@ import { type Batch, type RunFilter, type RunPlace, RunStore, storedRow } from "
 /** The one outcome of a SubmitRun. */
 export type SubmitOutcome = RunAccepted | RunRejected | RunRepeated;
 
+/** The one outcome of a CancelRun. */
+export type CancelOutcome = RunCancelAccepted | RunCancelRejected;
+
 const COMMANDS = "run.commands";
 const EVENTS = "run.events";
 const FLUSH_MS = 100;
@@ -39,6 +44,7 @@ export const RUNS_HORIZON_MS = 31 * DAY_MS;
 export class RunsView {
   readonly follower: Follower;
   readonly outcomes: Waiters<SubmitOutcome>;
+  readonly cancels: Waiters<CancelOutcome>;
   readonly #deps: GatewayDeps;
   readonly #tenantName: (tenantId: string) => string;
   readonly #store: RunStore;
@@ -61,6 +67,7 @@ export class RunsView {
     this.#tenantName = tenantName;
     this.#store = new RunStore(database);
     this.outcomes = new Waiters(deps.clock);
+    this.cancels = new Waiters(deps.clock);
     this.#ended = new Waiters(deps.clock);
     this.#positions = new PositionKeeper(deps.bus, deps.clock, this.#store.positions());
     this.#log = new LogOfRuns({ claims: this.#store.claims(), versions: this.#store.versions() });
@@ -194,6 +201,10 @@ export class RunsView {
       }
       case "RunFinished":
         this.#put(foldFinished(this.#row(tenant_id, event.run.run_id), event));
+        return;
+      case "RunCancelAccepted":
+      case "RunCancelRejected":
+        this.cancels.wake(event.command_id, event);
         return;
       case "OpenRunsCancelled":
         return;
