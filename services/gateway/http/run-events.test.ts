@@ -29,6 +29,7 @@ function fastClock(times: number): Clock {
 function command(more: Partial<SubmitRun> = {}): SubmitRun {
   return {
     type: "SubmitRun",
+    resume: null,
     meta: { command_id: systemRandom.uuid(), tenant_id: TENANT, at: 1_000, sent_by: "t" },
     run_id: systemRandom.uuid(),
     provider: "gcp",
