@@ -44,25 +44,26 @@ export const MAX_GRACE_MS = 7 * 24 * 3_600_000;
 export function decideRotateKey(tenant: TenantState, command: RotateApiKey, keyId: string): TenantFact[] {
   const old = keyOf(tenant, command.key_id);
   if (tenant === null || old === undefined) return [noSuchKey(command)];
+  const { at } = command.meta;
   const earlier = earlierOf(tenant, command);
-  if (earlier === undefined || !isLive(earlier)) {
+  const again = earlier !== undefined && isLive(earlier);
+  if (!again) {
     const successor = tenant.keys.find((key) => key.replaces === old.key_id && isLive(key));
     const by = successor?.key_id ?? old.replaced_by;
     if (by !== null) {
       const detail = `The key is replaced already, by ${by}: rotate that one, or issue a new key.`;
       return [rejected(command, 409, "key-rotated", detail)];
     }
-    if (old.phase !== "ACTIVE" || (old.expires_at !== null && old.expires_at <= command.meta.at)) {
+    if (old.phase !== "ACTIVE" || (old.expires_at !== null && old.expires_at <= at)) {
       const detail = "The key is not in force: issue a new one.";
       return [rejected(command, 409, "key-not-active", detail)];
     }
   }
-  const { at } = command.meta;
+  const life = old.expires_at === null ? null : at + old.expires_at - old.created_at;
   return request(tenant, command, earlier, {
     key_id: keyId,
     scopes: old.scopes,
-    expires_at:
-      earlier?.expires_at ?? (old.expires_at === null ? null : at + old.expires_at - old.created_at),
+    expires_at: again ? earlier.expires_at : life,
     replaces: old.key_id,
     grace_ms: Math.min(Math.max(command.grace_ms, 0), MAX_GRACE_MS),
   });

@@ -75,6 +75,8 @@ export class Clients {
         return this.#run(customer, command, prng);
       case "issue":
         return this.#issue(customer, command, prng);
+      case "rotate":
+        return this.#rotate(customer, command, prng);
       case "revoke":
         return this.#revoke(customer, command, prng);
       case "cancel":
@@ -125,6 +127,26 @@ export class Clients {
       const answer = await gateway.issueKey(ADMIN, customer.name, request, head(command.idempotencyKey));
       answer.delivered();
       this.#received(customer, answer.body.api_key, expiresAt);
+    });
+  }
+
+  async #rotate(customer: Customer, command: Of<"rotate">, prng: Prng): Promise<void> {
+    await this.#keyOf(customer);
+    const held = customer.keys.filter(({ revoking }) => !revoking);
+    const key = held[command.which % Math.max(1, held.length)];
+    const keyId = key === undefined ? undefined : this.#deps.oracle.keys.byText(key.text)?.keyId;
+    if (key === undefined || keyId === undefined) return;
+    const request = { grace_seconds: command.graceSeconds };
+    const asked = head(command.idempotencyKey);
+    await this.#asking.insist(prng, 12_000, async (gateway) => {
+      const answer = await gateway.rotateKey(ADMIN, customer.name, keyId, request, asked);
+      answer.delivered();
+      const { api_key, expires_at, replaces } = answer.body;
+      this.#received(customer, api_key, expires_at === null ? null : Date.parse(expires_at));
+      if (replaces.key_id !== keyId) {
+        this.#deps.violation(`${customer.name} asked to rotate ${keyId} and was told of ${replaces.key_id}`);
+      }
+      key.expiresAt = Date.parse(replaces.expires_at);
     });
   }
 

@@ -13,6 +13,8 @@ export interface SeenKey {
   activated: boolean;
   revoked: boolean;
   expiresAt: number | null;
+  /** Another is in force in its place: it may be revoked, by the platform itself, once it has expired. */
+  rotated: boolean;
 }
 
 interface KeysDeps {
@@ -46,10 +48,16 @@ export class SeenKeys {
       case "KeyIssued":
         this.#issued(event);
         break;
+      case "KeyRequested":
+        if (event.replaces !== null) {
+          this.#rotations.set(event.key_id, { old: event.replaces, graceMs: event.grace_ms });
+        }
+        break;
       case "KeyActivated":
-        this.#change(event.key_id, "activated");
+        this.#activated(event.key_id, event.meta.at);
         break;
       case "KeyRevoked":
+        this.#retired(event);
         this.#change(event.key_id, "revoked");
         break;
     }
@@ -85,6 +93,7 @@ export class SeenKeys {
       activated: false,
       revoked: this.#revokedEarly.has(keyId),
       expiresAt,
+      rotated: false,
     };
     this.byId.set(keyId, key);
     this.#deps.decrypt(encrypted, tenantId, keyId).then(
@@ -98,6 +107,28 @@ export class SeenKeys {
   }
 
   readonly #revokedEarly = new Set<string>();
+  /** What each key that was asked for is the rotation of. */
+  readonly #rotations = new Map<string, { old: string; graceMs: number }>();
+
+  /** The key that it replaces, if any, ends after its grace time. */
+  #activated(keyId: string, at: number): void {
+    const first = this.byId.get(keyId)?.activated === false;
+    this.#change(keyId, "activated");
+    const rotation = this.#rotations.get(keyId);
+    const old = rotation === undefined ? undefined : this.byId.get(rotation.old);
+    if (!first || rotation === undefined || old === undefined || this.byId.get(keyId)?.revoked) return;
+    old.rotated = true;
+    old.expiresAt = Math.min(old.expiresAt ?? Number.POSITIVE_INFINITY, at + rotation.graceMs);
+  }
+
+  /** Of itself the platform revokes rotated keys alone, and none before its end. */
+  #retired({ key_id, by, meta }: Extract<TenantEvent, { type: "KeyRevoked" }>): void {
+    if (by !== null) return;
+    const key = this.byId.get(key_id);
+    if (key?.rotated !== true || meta.at < (key.expiresAt ?? Number.POSITIVE_INFINITY)) {
+      this.#deps.violation(`key ${key_id} is revoked at ${meta.at}, which nobody asked for`);
+    }
+  }
 
   #change(keyId: string, what: "activated" | "revoked"): void {
     const key = this.byId.get(keyId);

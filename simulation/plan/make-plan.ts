@@ -75,9 +75,21 @@ function tenantCommands(tenant: string, prng: Prng): Command[] {
     commands.push({ kind: "revoke", at, tenant, which: prng.int(0, 5) });
     commands.push({ kind: "probe", at: at + prng.int(500, 8_000), tenant });
   }
+  commands.push(...rotations(tenant, new Prng(`rotate/${tenant}/${commands.map(({ at }) => at).join()}`)));
   for (let i = prng.int(1, 2); i > 0; i--)
     commands.push({ kind: "look", at: prng.int(4_000, BUSY_MS), tenant });
   return commands;
+}
+
+function rotations(tenant: string, prng: Prng): Command[] {
+  return Array.from({ length: prng.int(0, 2) }, () => ({
+    kind: "rotate",
+    at: prng.int(4_000, BUSY_MS),
+    tenant,
+    which: prng.int(0, 5),
+    graceSeconds: prng.int(1, 20),
+    idempotencyKey: prng.chance(0.5) ? "rotate" : null,
+  }));
 }
 
 /** Cancels, mostly of a run that was just asked for, and retries. */

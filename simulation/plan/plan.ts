@@ -29,6 +29,8 @@ export type Command = At &
         follow: boolean;
       }
     | { kind: "issue"; tenant: string; expiresInMs: number | null; idempotencyKey: string | null }
+    /** Some key of those held is replaced by a new one. */
+    | { kind: "rotate"; tenant: string; which: number; graceSeconds: number; idempotencyKey: string | null }
     | { kind: "revoke"; tenant: string; which: number }
     /** Cancels or retries one of the tenant's last runs. */
     | { kind: "cancel" | "retry"; tenant: string; back: number; idempotencyKey: string | null }

@@ -54,6 +54,22 @@ export const PLANTED: readonly PlantedFault[] = [
     within: 150,
   },
   {
+    name: "rotated-key-lives",
+    what: "a rotated key lives longer than its grace time",
+    file: "libs/tenant/evolve.ts",
+    from: "at + grace_ms)",
+    to: "at + 60 * grace_ms)",
+    within: 60,
+  },
+  {
+    name: "rotated-key-dies",
+    what: "a rotated key is revoked before its grace time is over",
+    file: "services/tenant-service/acting.ts",
+    from: "Math.max(0, (act.key.expires_at ?? 0) - deps.clock.now())",
+    to: "0",
+    within: 60,
+  },
+  {
     name: "lease-unread",
     what: "a lease is judged before the results that were stored are read",
     file: "services/pipeline-service/dispatch/dispatcher.ts",
