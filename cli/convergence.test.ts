@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { listen } from "@convergence/runtime";
 import { z } from "zod";
 import { loadBilling, localClient } from "./demo/bigquery.ts";
 import { billingSample } from "./demo/billing-rows.ts";
@@ -155,5 +157,161 @@ describe("convergence, against a platform", () => {
     assert.match(stderr, /BigQuery is not reachable at http:\/\/127\.0\.0\.1:1, so no bytes are estimated/);
     assert.match(stdout, /WHERE date = @p0/);
     assert.match(stdout, /Bytes are not estimated\./);
+  });
+
+  test("run --follow prints each step to the end; the exit code tells how it ended", async () => {
+    const done = await convergence(["run", EXPORT, "--var", "date=2025-11-15", "--follow"], env);
+    assert.equal(done.code, 0, done.stderr);
+    const lines = done.stdout.trimEnd().split("\n");
+    assert.match(lines[0] ?? "", /^run [0-9a-f-]{36}: gcp\/cost\/bill-sample-export-template for Authors_1$/);
+    assert.match(done.stdout, /^ {2}step 1 query: COMPLETE, \d+ ms, [\d,]+ rows, [\d,]+ bytes$/m);
+    assert.match(lines.at(-1) ?? "", /^run [0-9a-f-]{36}: COMPLETE after \d+ ms$/);
+
+    const failed = await convergence(["run", "gcp/example/foreign", "--follow"], env);
+    assert.equal(failed.code, 1, failed.stderr);
+    assert.match(failed.stdout, /step 1 a: FAILED.*the query is refused/);
+    assert.match(
+      failed.stdout.trimEnd().split("\n").at(-1) ?? "",
+      /: FAILED after \d+ ms: .*the query is refused/,
+    );
+  });
+
+  test("run --json prints an event a line, its typed variables reach the run, and a repeat is the same run", async () => {
+    const args = ["run", "gcp/example/graph", "--var", "n=9", "--var", "least=2.5", "--json"];
+    const again = [...args, "--idempotency-key", "authors-1"];
+    const first = await convergence([...again, "--follow"], env);
+    assert.equal(first.code, 0, first.stdout + first.stderr);
+    const [answer, ...events] = first.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(answer.parameters, { n: "9", least: 2.5 });
+    const versions = events.map(({ data }) => data.version);
+    assert.deepEqual(
+      versions,
+      versions.toSorted((a, b) => a - b),
+    );
+    assert.deepEqual(
+      [events[0].event, events.at(-1).event, events.at(-1).data.status],
+      ["snapshot", "run", "COMPLETE"],
+    );
+    const repeated = await convergence(again, env);
+    assert.equal(repeated.code, 0, repeated.stderr);
+    assert.equal(JSON.parse(repeated.stdout).pipeline_logging_id, answer.pipeline_logging_id);
+  });
+
+  test("run that is refused, or meets no gateway, ends with 2, and shows no key", async () => {
+    const refusals: [args: string[], more: Record<string, string>, says: RegExp][] = [
+      [["run", EXPORT], {}, /refused \(422\).*date: is missing/],
+      [["run", `${EXPORT}x`], {}, /refused \(404\): There is no template/],
+      [["run", EXPORT], { CONVERGENCE_API_KEY: `${TENANT}_api_AAAAAAAAAAAAAAAA` }, /refused \(401\)/],
+      [["run", EXPORT], { CONVERGENCE_API_KEY: "" }, /CONVERGENCE_API_KEY is not set\. Set it to/],
+      [["run", EXPORT], { CONVERGENCE_API_KEY: "nokey" }, /CONVERGENCE_API_KEY is no API key/],
+      [
+        ["run", EXPORT],
+        { CONVERGENCE_URL: "http://127.0.0.1:1" },
+        /no gateway answers at .*\. Start it \(npm start\)/,
+      ],
+      [["run"], {}, /template is missing/],
+    ];
+    for (const [args, more, says] of refusals) {
+      const { code, stdout, stderr } = await convergence(args, { ...env, ...more });
+      assert.equal(code, 2, stdout + stderr);
+      assert.match(stderr.split("\n")[0] ?? "", says);
+      assert.doesNotMatch(stdout + stderr, /_api_[A-Za-z0-9]{16}/);
+    }
+  });
+
+  test("query prints an aligned table, JSON or CSV of the tenant's tables", async () => {
+    const sql = `SELECT n, s, x, d, l FROM UNNEST([STRUCT(1 AS n, 'a, "b"' AS s, 1.5 AS x, DATE '2025-11-15' AS d, [1, 2] AS l),
+      STRUCT(1000, 'é\\n', NULL, NULL, [])]) ORDER BY n`;
+    const table = await convergence(["query", sql], env);
+    assert.equal(table.code, 0, table.stderr);
+    assert.deepEqual(table.stdout.trimEnd().split("\n"), [
+      "   n  s          x  d           l",
+      "----  ------  ----  ----------  -----",
+      '   1  a, "b"   1.5  2025-11-15  [1,2]',
+      "1000  é\\n     NULL  NULL        []",
+    ]);
+    assert.match(table.stderr, /^2 rows$/m);
+    const csv = await convergence(["query", sql, "--csv"], env);
+    assert.equal(csv.stdout, 'n,s,x,d,l\n1,"a, ""b""",1.5,2025-11-15,"[1,2]"\n1000,"é\n",,,[]\n');
+    const json = await convergence(
+      ["query", "SELECT COUNT(*) AS c FROM billing", "--json", "--tenant", TENANT],
+      env,
+    );
+    assert.ok(JSON.parse(json.stdout).c > 100);
+    const limited = await convergence(["query", "SELECT date FROM billing", "--limit", "3"], env);
+    assert.equal(limited.stdout.trimEnd().split("\n").length, 5);
+    assert.match(limited.stderr, /^The first 3 of \d+ rows: --limit \d+ prints more\.$/m);
+  });
+
+  test("query tells what is wrong in one line", async () => {
+    const away = { BIGQUERY_ENDPOINT: "http://127.0.0.1:1" };
+    for (const [args, more, code, says] of [
+      [["query", "SELEC 1"], {}, 1, /convergence query: .*SELEC/],
+      [["query", "SELECT * FROM nothing_there"], {}, 1, /nothing_there/],
+      [["query", "SELECT 1"], away, 1, /BigQuery is not reachable at .*\. Start it \(npm start\)/],
+      [["query"], {}, 2, /query is missing/],
+      [["query", "SELECT 1", "--json", "--csv"], {}, 2, /not both/],
+      [["query", "SELECT 1", "--limit", "0"], {}, 2, /--limit 0/],
+    ] as const) {
+      const printed = await convergence(args, { ...env, ...more });
+      assert.equal(printed.code, code, printed.stdout + printed.stderr);
+      assert.match(printed.stderr.split("\n")[0] ?? "", says);
+    }
+  });
+
+  test("doctor finds a running platform well, but for the broken template, and tells remedies", async () => {
+    const ill = await convergence(["doctor"], env);
+    assert.equal(ill.code, 1);
+    const lines = ill.stdout.trimEnd().split("\n");
+    const states = Object.groupBy(lines, (line) => line.slice(0, 4).trim());
+    assert.deepEqual(Object.keys(states).sort(), ["fail", "ok"], ill.stdout);
+    assert.equal(states.fail?.length, 1);
+    assert.match(
+      states.fail?.[0] ?? "",
+      /templates .*1 faults? in .*See them: npm run convergence -- validate/,
+    );
+    for (const what of [
+      /Node/,
+      /data folder/,
+      /port \d+ +the gateway is there/,
+      /port \d+ +the local BigQuery is there/,
+      /gateway .* is ok/,
+      /API key .*takes it/,
+      /BigQuery .*answers/,
+    ]) {
+      assert.ok(
+        states.ok?.some((line) => what.test(line)),
+        `${what} in\n${ill.stdout}`,
+      );
+    }
+    const well = await convergence(["doctor"], { ...env, CONVERGENCE_CONFIGS_DIR: "configs" });
+    assert.equal(well.code, 0, well.stdout);
+  });
+
+  test("doctor fails what is named and not there, and a port that another program has", async () => {
+    const taken = createServer();
+    const port = await listen(taken, "127.0.0.1", 0, "PORT");
+    const { code, stdout } = await convergence(["doctor", "--json"], {
+      ...env,
+      CONVERGENCE_CONFIGS_DIR: path.join(configs, "nowhere"),
+      CONVERGENCE_DATA_DIR: path.join(root, "package.json"),
+      CONVERGENCE_URL: "http://127.0.0.1:1",
+      BIGQUERY_ENDPOINT: "http://127.0.0.1:1",
+      KAFKA_BROKERS: "127.0.0.1:1",
+      PORT: String(port),
+    });
+    taken.close();
+    assert.equal(code, 1);
+    const finding = z.object({ what: z.string(), state: z.string(), found: z.string(), remedy: z.string() });
+    const findings = z.array(finding).parse(JSON.parse(stdout));
+    const failed = findings.filter(({ state }) => state === "fail");
+    assert.deepEqual(
+      failed.map(({ what }) => what).sort(),
+      ["BigQuery", "Kafka", "data folder", "gateway", `port ${port}`, "templates"].sort(),
+    );
+    assert.ok(failed.every(({ remedy }) => remedy !== ""));
   });
 });

@@ -6,10 +6,13 @@
 import { didYouMean } from "@convergence/pipeline/suggest.ts";
 import { type Config, readConfig, StartError, scrubText } from "@convergence/runtime";
 import { type Command, CommandError, type ExitCode, UsageError, type World } from "./convergence/command.ts";
+import { doctor } from "./convergence/doctor.ts";
 import { plan } from "./convergence/plan.ts";
+import { query } from "./convergence/query.ts";
+import { run } from "./convergence/run.ts";
 import { validate } from "./convergence/validate.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { validate, plan };
+const COMMANDS: Readonly<Record<string, Command>> = { validate, plan, run, query, doctor };
 
 function usage(): string {
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
