@@ -52,13 +52,13 @@ export function authenticate(keys: KeysView, clock: Clock, apiKey: string | unde
   return { kind: "tenant", tenantId, tenantName: tenant_name, keyId: key_id, scopes };
 }
 
-/** @throws ApiProblem 403 when the caller's key lacks the scope. */
-export function requireScope(caller: TenantCaller, ...anyOf: Scope[]): void {
-  if (anyOf.some((scope) => caller.scopes.includes(scope))) return;
+/** @throws ApiProblem 403 when the caller's key lacks the scope; for null, whatever it has. */
+export function requireScope(caller: TenantCaller, scope: Scope | null): void {
+  if (scope !== null && caller.scopes.includes(scope)) return;
   throw new ApiProblem(
     403,
     "insufficient-scope",
-    `This API key lacks the scope ${anyOf.join(" or ")}: use one that has it, or have one issued.`,
+    `This API key lacks the scope ${scope ?? "of operators"}: use one that has it, or have one issued.`,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { requireScope } from "../access.ts";
 import { invalid } from "../problem.ts";
 import type { Parsed, Route, RouteSpec, Who } from "./route.ts";
 
@@ -16,6 +17,7 @@ export function defineRoute<
     body: spec.body,
     async answer(gateway, guard, receive) {
       const caller = guard(spec.who);
+      if (caller?.kind === "tenant") requireScope(caller, spec.scope);
       const { params, query, body, head } = await receive();
       return spec.handle({
         gateway,

@@ -52,7 +52,7 @@ function describe(route: Route): RouteConfig {
     summary,
     description,
     tags: [tag],
-    security: securityOf(route.who),
+    security: securityOf(route),
     request: {},
     responses: {
       [success.status]: {
@@ -88,11 +88,13 @@ const lastEventId = {
   schema: { type: "string", pattern: "^\\d{1,9}$" },
 } as const;
 
-function securityOf(who: Who): Record<string, string[]>[] {
+/** OpenAPI 3.1 lets a scheme name what is needed beside the key. */
+function securityOf({ who, scope }: Route): Record<string, string[]>[] {
+  const needed = scope === null ? [] : [scope];
   const schemes: Record<Who, Record<string, string[]>[]> = {
     open: [],
-    tenant: [{ ApiKey: [] }],
-    "admin or tenant": [{ ApiKey: [] }, { AdminKey: [] }],
+    tenant: [{ ApiKey: needed }],
+    "admin or tenant": [{ ApiKey: needed }, { AdminKey: [] }],
     // The last one, empty: a gateway on loopback may let anyone on this machine in.
     "admin or local": [{ AdminKey: [] }, {}],
   };

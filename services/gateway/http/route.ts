@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { AdminCaller, LocalCaller, TenantCaller } from "../access.ts";
+import type { AdminCaller, LocalCaller, Scope, TenantCaller } from "../access.ts";
 import type { Feed } from "../events/feed.ts";
 import type { Gateway } from "../gateway.ts";
 import type { RequestHead } from "../operations/context.ts";
@@ -39,6 +39,8 @@ export interface Input<W extends Who, P, Q, B> {
 
 interface RouteDocs {
   method: "get" | "post" | "delete";
+  /** What a tenant's key must be allowed; null where no tenant's key is asked for. */
+  scope: Scope | null;
   /** OpenAPI's form: `/a/{b}`. */
   path: string;
   /** What the operation is called in generated clients. */

@@ -1,4 +1,4 @@
-import { type AdminCaller, requireScope, requireTenant, type Scope, type TenantCaller } from "../access.ts";
+import { type AdminCaller, requireTenant, type Scope, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency, requester } from "../commands.ts";
 import { invalidField, unavailable } from "../problem.ts";
 import type { KnownKey } from "../views/keys.ts";
@@ -32,7 +32,6 @@ export function listKeys(
   tenantId: string,
 ): { tenant_id: string; api_keys: ListedKey[] } {
   requireTenant(caller, tenantId);
-  if (caller.kind === "tenant") requireScope(caller, "read");
   const tenant = requireKnownTenant(context, caller, tenantId);
   return { tenant_id: tenant.name, api_keys: keysOf(context, tenantId) };
 }
@@ -54,7 +53,6 @@ export async function issueKey(
   head: RequestHead,
 ): Promise<KeyAnswer<IssuedKey>> {
   requireTenant(caller, tenantId);
-  requireManager(caller);
   const tenant = requireKnownTenant(context, caller, tenantId);
   const expires = request.expires_at === null ? null : Date.parse(request.expires_at);
   if (expires !== null && expires <= context.deps.clock.now()) {
@@ -100,7 +98,6 @@ export async function revokeKey(
   head: RequestHead,
 ): Promise<void> {
   requireTenant(caller, tenantId);
-  requireManager(caller);
   requireKnownTenant(context, caller, tenantId);
   await context.replies.ask(
     {
@@ -117,11 +114,6 @@ export async function revokeKey(
     "revocation-not-seen",
     "The key is revoked, but this gateway has not read it yet: repeat to hear when it has.",
   );
-}
-
-/** Keys are managed by the platform's admin, and by the tenant's keys of the scope `admin`: its first key has it. */
-export function requireManager(caller: AdminCaller | TenantCaller): void {
-  if (caller.kind === "tenant") requireScope(caller, "admin");
 }
 
 function listed({ record, revokedAt }: KnownKey, now: number): ListedKey {

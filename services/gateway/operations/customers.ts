@@ -1,4 +1,4 @@
-import { type AdminCaller, requireScope, requireTenant, type TenantCaller } from "../access.ts";
+import { type AdminCaller, requireTenant, type TenantCaller } from "../access.ts";
 import { ApiProblem } from "../problem.ts";
 import { keysOf, type ListedKey } from "./api-keys.ts";
 import type { Context } from "./context.ts";
@@ -31,7 +31,6 @@ export async function readCustomer(
   tenantId: string,
 ): Promise<Customer> {
   requireTenant(caller, tenantId);
-  if (caller.kind === "tenant") requireScope(caller, "read");
   const tenant = context.tenants.get(tenantId.toLowerCase());
   if (tenant === undefined) throw unknownTenant();
   const now = new Date(context.deps.clock.now());

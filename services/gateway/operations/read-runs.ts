@@ -1,4 +1,4 @@
-import { requireScope, type TenantCaller } from "../access.ts";
+import type { TenantCaller } from "../access.ts";
 import { invalidField, runNotFound } from "../problem.ts";
 import { isOver, type RunRow } from "../views/runs/row.ts";
 import type { RunFilter, RunPlace } from "../views/runs/store.ts";
@@ -55,7 +55,6 @@ export async function listRuns(
   filter: RunFilter,
   page: { limit: number; cursor: string | null },
 ): Promise<{ runs: RunSummary[]; next_cursor: string | null }> {
-  requireScope(caller, "read");
   const after = page.cursor === null ? null : readCursor(page.cursor);
   const rows = await context.runs.list(caller.tenantId, filter, page.limit + 1, after);
   const shown = rows.slice(0, page.limit);
@@ -71,7 +70,6 @@ export async function listRuns(
  * @throws ApiProblem 404 like readRun; 403 where the key may not read
  */
 export async function findRun(context: Context, caller: TenantCaller, runId: string): Promise<RunRow> {
-  requireScope(caller, "read");
   const id = runId.toLowerCase();
   if (!RUN_ID.test(id)) throw runNotFound();
   const known = context.runs.get(caller.tenantId, id);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type AdminCaller, requireTenant, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency, requester } from "../commands.ts";
-import { type IssuedKey, requireManager } from "./api-keys.ts";
+import type { IssuedKey } from "./api-keys.ts";
 import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
 import { requireKnownTenant } from "./customers.ts";
 import type { KeyAnswer } from "./onboard.ts";
@@ -31,7 +31,6 @@ export async function rotateKey(
   head: RequestHead,
 ): Promise<KeyAnswer<RotatedKey>> {
   requireTenant(caller, tenantId);
-  requireManager(caller);
   const tenant = requireKnownTenant(context, caller, tenantId);
   const { body, apiKey } = await context.replies.ask(
     {

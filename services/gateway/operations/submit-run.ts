@@ -2,7 +2,7 @@ import { type SubmitRun, type Trace, traceFields } from "@convergence/contracts"
 import { RESERVED_VARIABLES, TRIGGER_BY } from "@convergence/pipeline/parameters.ts";
 import { pipelineIdOf } from "@convergence/pipeline/resolve.ts";
 import type { TemplateName } from "@convergence/pipeline/types.ts";
-import { requireScope, requireTenant, type TenantCaller } from "../access.ts";
+import { requireTenant, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency, send } from "../commands.ts";
 import { type JsonObject, jsonProblems } from "../json.ts";
 import { ApiProblem, invalid, unavailable } from "../problem.ts";
@@ -37,7 +37,6 @@ export async function submitRun(
   head: RequestHead,
 ): Promise<Triggered> {
   requireTenant(caller, path.tenantId);
-  requireScope(caller, "run");
   return askFor(
     context,
     caller,

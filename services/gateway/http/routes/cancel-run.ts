@@ -11,6 +11,7 @@ export const cancelRun = defineRoute({
     "Its steps are CANCELLED, their BigQuery jobs are asked to stop. To cancel a run that is CANCELLED changes nothing.",
   tag: "pipelines",
   who: "tenant",
+  scope: "run",
   params: z.object({ id: runId }),
   success: { status: 200, description: "The run, CANCELLED.", schema: runDetail },
   problems: [401, 403, 404, 409, 503],

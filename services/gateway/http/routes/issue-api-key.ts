@@ -11,6 +11,7 @@ export const issueApiKey = defineRoute({
     "The key's text is shown only in this answer. Unless told otherwise it may run and read, and manages no keys.",
   tag: "customers",
   who: "admin or tenant",
+  scope: "admin",
   idempotent: true,
   params: tenantParams,
   body: z.strictObject({

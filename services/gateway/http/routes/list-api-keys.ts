@@ -10,6 +10,7 @@ export const listApiKeys = defineRoute({
   description: "Ids, scopes and states, oldest first; no key's text.",
   tag: "customers",
   who: "admin or tenant",
+  scope: "read",
   params: tenantParams,
   success: {
     status: 200,

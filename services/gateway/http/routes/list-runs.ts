@@ -23,6 +23,7 @@ export const listRuns = defineRoute({
     "The last 31 days. Send `next_cursor` as `cursor`, with the same filters, for what comes next.",
   tag: "pipelines",
   who: "tenant",
+  scope: "read",
   query: z.strictObject({
     pipeline_id: z.string().max(1_024).optional(),
     status: status.optional(),

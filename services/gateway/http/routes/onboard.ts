@@ -14,6 +14,7 @@ export const onboard = defineRoute({
     "runs the validation pipeline. Repeating it before the key was delivered finishes the onboarding.",
   tag: "customers",
   who: "admin or local",
+  scope: null,
   idempotent: true,
   body: z.strictObject({
     tenant_id: tenantId,

@@ -10,6 +10,7 @@ export const readCustomer = defineRoute({
   description: "Keys are listed by id; no key's text is ever returned.",
   tag: "customers",
   who: "admin or tenant",
+  scope: "read",
   params: tenantParams,
   success: {
     status: 200,

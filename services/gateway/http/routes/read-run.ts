@@ -13,6 +13,7 @@ export const readRun = defineRoute({
     "With `wait`, answers as soon as the run is over, or after so many seconds with how it then stands.",
   tag: "pipelines",
   who: "tenant",
+  scope: "read",
   params: z.object({ id: runId }),
   query: z.object({
     wait: z

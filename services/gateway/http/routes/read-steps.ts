@@ -10,6 +10,7 @@ export const readSteps = defineRoute({
   description: "In the order written.",
   tag: "pipelines",
   who: "tenant",
+  scope: "read",
   params: z.object({ id: runId }),
   success: {
     status: 200,

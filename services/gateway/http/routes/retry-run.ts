@@ -12,6 +12,7 @@ export const retryRun = defineRoute({
     "FAILED or CANCELLED, while its template is unchanged.",
   tag: "pipelines",
   who: "tenant",
+  scope: "run",
   idempotent: true,
   params: z.object({ id: runId }),
   success: {

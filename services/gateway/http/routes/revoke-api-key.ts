@@ -11,6 +11,7 @@ export const revokeApiKey = defineRoute({
     "Final. When it is answered, this gateway refuses the key; every other one that reaches the log does within a second.",
   tag: "customers",
   who: "admin or tenant",
+  scope: "admin",
   params: tenantParams.extend({ key_id: z.string().min(1).max(128) }),
   success: { status: 204, description: "Revoked.", schema: null },
   problems: [401, 403, 404, 503],

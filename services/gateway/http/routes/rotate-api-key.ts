@@ -14,6 +14,7 @@ export const rotateApiKey = defineRoute({
     "answer. The old key works for the grace time more, then no longer. To end it sooner, revoke it afterwards.",
   tag: "customers",
   who: "admin or tenant",
+  scope: "admin",
   idempotent: true,
   params: tenantParams.extend({ key_id: z.string().min(1).max(128) }),
   body: z.strictObject({

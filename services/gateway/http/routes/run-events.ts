@@ -17,6 +17,7 @@ export const runEvents = defineRoute({
     `${STREAMS_PER_KEY} streams a key and ${STREAMS_PER_TENANT} a tenant. A stream ends when its key is revoked or expires.`,
   tag: "pipelines",
   who: "tenant",
+  scope: "read",
   eventStream: true,
   params: z.object({ id: runId }),
   success: {

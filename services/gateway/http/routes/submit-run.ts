@@ -12,6 +12,7 @@ export const submitRun = defineRoute({
     "within 24 hours gives the first run.",
   tag: "pipelines",
   who: "tenant",
+  scope: "run",
   idempotent: true,
   params: tenantParams.extend({
     provider: z.string().meta({ example: "gcp" }),

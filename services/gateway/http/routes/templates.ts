@@ -26,14 +26,15 @@ export const listTemplates = defineRoute({
   description: "Those that can be run, with their parameters.",
   tag: "pipelines",
   who: "tenant",
+  scope: "read",
   success: {
     status: 200,
     description: "The catalogue.",
     schema: z.object({ templates: z.array(z.object(summary).meta({ id: "Template" })) }),
   },
   problems: [401, 403],
-  async handle({ gateway, caller }) {
-    return { status: 200, body: await gateway.templates(caller) };
+  async handle({ gateway }) {
+    return { status: 200, body: await gateway.templates() };
   },
 });
 
@@ -45,6 +46,7 @@ export const readTemplate = defineRoute({
   description: "Its parameters and steps. A template with faults is answered with all of them.",
   tag: "pipelines",
   who: "tenant",
+  scope: "read",
   params: z.object({ provider: z.string(), domain: z.string(), name: z.string() }),
   success: {
     status: 200,
@@ -65,7 +67,7 @@ export const readTemplate = defineRoute({
       .meta({ id: "TemplateDetail" }),
   },
   problems: [401, 403, 404, 422],
-  async handle({ gateway, caller, params }) {
-    return { status: 200, body: await gateway.template(caller, params) };
+  async handle({ gateway, params }) {
+    return { status: 200, body: await gateway.template(params) };
   },
 });
