@@ -249,6 +249,7 @@ function head(template: TemplateName, run_id: string): RunHead {
     parameters: "{}",
     run_date: null,
     timeout_ms: null,
+    concurrency: null,
     trace: null,
     accepted_at: AT,
   };

@@ -132,6 +132,12 @@ export interface CancelRun {
   reason: string;
 }
 
+/** How many of a tenant's runs of one key may be under way at once. */
+export interface Concurrency {
+  key: string;
+  limit: number;
+}
+
 /** A pipeline-service instance says how many tenants have steps ready. */
 export interface DispatcherAnnounced {
   type: "DispatcherAnnounced";
@@ -302,6 +308,7 @@ export interface RunHead {
   trace: Trace | null;
   /** From the start of its first step to its end, at most. */
   timeout_ms: number | null;
+  concurrency: Concurrency | null;
 }
 
 /** Outcome of SubmitRun: nothing was started. */

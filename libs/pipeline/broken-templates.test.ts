@@ -159,9 +159,14 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
     /schedule is not available/,
   ],
   [
-    "a concurrency",
-    "«concurrency: { limit: 1 }\nsteps:\n  - { step_id: a, type: noop }\n",
-    /concurrency is not available/,
+    "a concurrency of none",
+    "concurrency: { limit: «0 }\nsteps:\n  - { step_id: a, type: noop }\n",
+    /must be at least 1/,
+  ],
+  [
+    "a concurrency by an unknown variable",
+    'concurrency: { key: "«{dat}", limit: 1 }\nparameters: { date: { type: date } }\nsteps:\n  - { step_id: a, type: noop }\n',
+    /unknown variable \{dat\}; did you mean "date"\?/,
   ],
   [
     "an unknown variable in a query",

@@ -27,6 +27,7 @@ export function buildTemplate(
     parameters: buildParameters(head, variablesIn(raw)),
     strictParameters: head.strict_parameters ?? false,
     timeoutMinutes: head.timeout_minutes ?? null,
+    concurrency: buildConcurrency(head.concurrency),
     steps: isShort ? [shortFormStep(raw, head, types)] : steps,
     compiled: {
       pipelineId: compileText(head.pipeline_id ?? "{pipeline_id}"),
@@ -70,6 +71,12 @@ function buildStep(raw: unknown, index: number, head: TemplateHead, types: Varia
     path,
     resolve: type.compile(raw, path, types),
   };
+}
+
+function buildConcurrency(given: TemplateHead["concurrency"]): Template["concurrency"] {
+  if (given === undefined) return null;
+  const { key = "{pipeline_id}", limit, policy = "queue" } = given;
+  return { key: compileText(key), limit, policy };
 }
 
 function buildRetry(retry: StepHead["retry"]): Retry | null {

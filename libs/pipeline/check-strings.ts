@@ -7,7 +7,11 @@ import { type Piece, scan } from "./text.ts";
 import type { Fault } from "./types.ts";
 
 /** Variables of the template's head. */
-export const HEAD_VARIABLES: VariableFields = { pipeline_id: "text", description: "text" };
+export const HEAD_VARIABLES: VariableFields = {
+  pipeline_id: "text",
+  description: "text",
+  "concurrency.key": "text",
+};
 
 /**
  * Scans every string at or below `at`. `fields` says where variables may stand, by the path below `at` with dots;

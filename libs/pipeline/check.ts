@@ -7,7 +7,7 @@ import { type Fault, PARAMETER_TYPES, type ParameterType } from "./types.ts";
 
 /** Parts of the contract that this release does not run: better refused than ignored. */
 const LATER_KEYS: Record<"top" | "step", readonly string[]> = {
-  top: ["schedule", "concurrency"],
+  top: ["schedule"],
   step: [],
 };
 

@@ -30,6 +30,7 @@ test("the document's template resolves as the document prints it, its value boun
     pipelineId: "acmeinc_23xv2-gcp-cost-good",
     description: "GCP billing export for acmeinc_23xv2",
     configVersion: template.configVersion,
+    concurrency: null,
     steps: [
       {
         stepId: "query",

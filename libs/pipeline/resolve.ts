@@ -51,9 +51,16 @@ export function resolve(
   if (!/^\S.*$/u.test(pipelineId) || pipelineId.length > MAX_PIPELINE_ID) {
     scope.problem("pipeline_id", `must be one line of at most ${MAX_PIPELINE_ID} characters`);
   }
+  const concurrency = template.concurrency && {
+    ...template.concurrency,
+    key: render(template.concurrency.key, values),
+  };
+  if (concurrency !== null && (concurrency.key === "" || concurrency.key.length > MAX_PIPELINE_ID)) {
+    scope.problem("concurrency.key", `must come to 1 to ${MAX_PIPELINE_ID} characters`);
+  }
   if (problems.length > 0) return { problems };
   const description = render(template.compiled.description, values);
-  return { ok: { pipelineId, description, configVersion: template.configVersion, steps } };
+  return { ok: { pipelineId, description, configVersion: template.configVersion, concurrency, steps } };
 }
 
 function readValues(template: Template, context: RunContext, problems: Problem[]): Map<string, Scalar> {

@@ -28,6 +28,21 @@ const parameter = z
   })
   .describe("A declared variable");
 
+const concurrency = z
+  .strictObject({
+    key: z
+      .string()
+      .min(1, "must not be empty")
+      .optional()
+      .describe("Runs of the same key count together; the pipeline's id unless given"),
+    limit: z.int().min(1, "must be at least 1").max(1_000, "must be at most 1000").describe("Runs at once"),
+    policy: z
+      .enum(["queue", "skip"])
+      .optional()
+      .describe("Whether a run beyond the limit waits as PENDING (the default), or is refused with 409"),
+  })
+  .describe("How many runs of a tenant may be under way at once");
+
 const top = {
   pipeline_id: z.string().min(1, "must not be empty").optional().describe('Usually "{pipeline_id}"'),
   description: z.string().optional(),
@@ -42,6 +57,7 @@ const top = {
     .describe("The variables of this template, by name"),
   strict_parameters: z.boolean().optional().describe("Refuse variables that are not declared"),
   timeout_minutes: timeout.optional(),
+  concurrency: concurrency.optional(),
 };
 
 const MAX_PAUSE_SECONDS = 3_600;

@@ -71,6 +71,7 @@ export interface Template extends TemplateName {
   steps: readonly TemplateStep[];
   /** The compiled texts; for `resolve`. */
   compiled: { pipelineId: Text; description: Text };
+  concurrency: { key: Text; limit: number; policy: "queue" | "skip" } | null;
 }
 
 /** A step of a template: its head, and how to make its work for one run. */
@@ -147,5 +148,7 @@ export interface ResolvedRun {
   pipelineId: string;
   description: string;
   configVersion: string;
+  /** How many runs of the same key may be under way at once; null: any number. */
+  concurrency: { key: string; limit: number; policy: "queue" | "skip" } | null;
   steps: ResolvedStep[];
 }

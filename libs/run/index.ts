@@ -1,4 +1,5 @@
 export * from "./cancel.ts";
+export * from "./concurrency.ts";
 export { endRun } from "./ending.ts";
 export * from "./evolve.ts";
 export * from "./progress.ts";

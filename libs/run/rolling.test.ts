@@ -76,6 +76,7 @@ function eventsOfARun(): RunEvent[] {
     parameters: "{}",
     run_date: null,
     timeout_ms: null,
+    concurrency: null,
   };
   happened(
     decideSubmit(
@@ -94,7 +95,7 @@ function eventsOfARun(): RunEvent[] {
         idempotency: { key: "k", body_hash: "b" },
       },
       NOW,
-      () => ({ ok: true, run, steps: [step("a"), step("b")] }),
+      () => ({ ok: true, run, steps: [step("a"), step("b")], refusedIfHeld: false }),
       { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: null },
     ),
   );

@@ -1,4 +1,5 @@
-import type { PlannedStep, Problem, RunHead, SubmitRun, Trace } from "@convergence/contracts";
+import type { Concurrency, PlannedStep, Problem, RunHead, SubmitRun, Trace } from "@convergence/contracts";
+import { underWay } from "./concurrency.ts";
 import { doneBefore } from "./ending.ts";
 import { IDEMPOTENCY_WINDOW_MS, opened, type RunFact, type TenantRuns } from "./state.ts";
 
@@ -12,7 +13,13 @@ export interface Refusal {
 
 /** What the template and the parameters come to. */
 export type Plan =
-  | { ok: true; run: Omit<RunHead, "accepted_at" | "trace">; steps: PlannedStep[] }
+  | {
+      ok: true;
+      run: Omit<RunHead, "accepted_at" | "trace">;
+      steps: PlannedStep[];
+      /** It is refused rather than queued where as many of its concurrency key are open as may be. */
+      refusedIfHeld: boolean;
+    }
   | { ok: false; refusal: Refusal };
 
 /**
@@ -30,6 +37,7 @@ export function decideSubmit(
   if (before !== undefined) return [before];
   const planned = plan();
   if (!planned.ok) return [rejected(command, planned.refusal)];
+  if (planned.refusedIfHeld && isFull(state, planned.run.concurrency)) return [rejected(command, FULL)];
   const run: RunHead = { ...planned.run, accepted_at: now, trace };
   return [
     {
@@ -42,6 +50,17 @@ export function decideSubmit(
     },
     ...doneBefore(opened(run, planned.steps), now),
   ];
+}
+
+const FULL: Refusal = {
+  status: 409,
+  reason: "concurrency-limit",
+  detail: "As many runs of this pipeline as may be open at once are open: wait for one to end.",
+  problems: [],
+};
+
+function isFull(state: TenantRuns, concurrency: Concurrency | null): boolean {
+  return concurrency !== null && underWay(state, concurrency).length >= concurrency.limit;
 }
 
 function earlierUse(state: TenantRuns, command: SubmitRun): RunFact | undefined {

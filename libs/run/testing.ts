@@ -31,6 +31,7 @@ export function submit(changes: Partial<SubmitRun> = {}, at = NOW): SubmitRun {
 export function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
   return () => ({
     ok: true,
+    refusedIfHeld: false,
     run: {
       run_id: runId,
       tenant_name: "Acme",
@@ -44,6 +45,7 @@ export function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
       parameters: "{}",
       run_date: null,
       timeout_ms: null,
+      concurrency: null,
     },
     steps: steps.map((on_failure, index) => ({
       step_id: `s${index}`,

@@ -19,6 +19,7 @@ const HEAD = {
   parameters: "{}",
   run_date: null,
   timeout_ms: null,
+  concurrency: null,
   accepted_at: 0,
   trace: null,
 } as const;

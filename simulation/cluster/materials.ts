@@ -43,6 +43,9 @@ const TEXTS: Record<string, string> = {
     dependent(append("c", "facts"), "b"),
     dependent(append("d", "facts"), "a"),
   ),
+  // One at a time; the others wait, or are refused.
+  narrow: `concurrency: { limit: 1 }\n${steps(append("a", "facts"), append("b", "facts"))}`,
+  narrow_skip: `concurrency: { key: only, limit: 1, policy: skip }\n${steps(append("a", "facts"))}`,
   dated: `parameters: { date: { type: date } }\n${steps(
     query("a", "SELECT '{date}' AS day", "by_day_{date}", "append"),
   )}`,

@@ -135,6 +135,7 @@ export class SeenRuns {
     step.version = event.run_version;
     if (event.type === "StepStarted") {
       if (event.meta.at < step.notBefore) this.#violation(`${at} begins before its pause is over`);
+      if (run.status === "PENDING") this.#begins(run);
       step.status = "RUNNING";
       step.startedAt = event.started_at;
       run.status = "RUNNING";
@@ -153,6 +154,20 @@ export class SeenRuns {
       step.rows = event.rows_processed;
       step.error = event.error_message;
     }
+  }
+
+  /** No more runs of a key are under way at once than its limit says. */
+  #begins({ tenantId, head }: SeenRun): void {
+    const { concurrency } = head;
+    if (concurrency === null) return;
+    const others = [...this.byId.values()].filter(
+      (run) =>
+        run.tenantId === tenantId &&
+        run.status === "RUNNING" &&
+        run.head.concurrency?.key === concurrency.key,
+    );
+    if (others.length >= concurrency.limit)
+      this.#violation(`run ${head.run_id} begins beside ${others.length} of its concurrency key`);
   }
 
   #finish(event: Extract<RunEvent, { type: "RunFinished" }>): void {

@@ -20,6 +20,8 @@ const TEMPLATES = [
   "carry_on",
   "graph",
   "graph_stop",
+  "narrow",
+  "narrow_skip",
   "stop",
   "dated",
   "no_such",

@@ -205,4 +205,12 @@ export const PLANTED: readonly PlantedFault[] = [
     to: "  return [];",
     within: 20,
   },
+  {
+    name: "unlimited",
+    what: "a run begins though as many of its concurrency key are under way as may be",
+    file: "services/pipeline-service/dispatch/dispatcher.ts",
+    from: "isHeld(state, run)) return;",
+    to: 'isHeld(state, run) && tenantId === "") return;',
+    within: 30,
+  },
 ];

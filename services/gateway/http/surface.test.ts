@@ -16,6 +16,7 @@ const template: Template = {
   ],
   strictParameters: false,
   timeoutMinutes: null,
+  concurrency: null,
   steps: [
     {
       stepId: "export",

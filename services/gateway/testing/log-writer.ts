@@ -57,6 +57,7 @@ export function runHead(command: SubmitRun, at: number) {
     parameters,
     run_date: null,
     timeout_ms: null,
+    concurrency: null,
     accepted_at: at,
     trace: null,
   };

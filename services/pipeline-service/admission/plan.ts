@@ -41,7 +41,9 @@ export function planRun(
   const run = head(command, tenant, template, resolved.ok, read.values);
   const planned = steps(resolved.ok, command.resume);
   const bytes = sizeOf(run, planned);
-  return bytes > MAX_RUN_BYTES ? tooLarge(bytes) : { ok: true, run, steps: planned };
+  return bytes > MAX_RUN_BYTES
+    ? tooLarge(bytes)
+    : { ok: true, run, steps: planned, refusedIfHeld: resolved.ok.concurrency?.policy === "skip" };
 }
 
 /** Of the texts whose length nothing else bounds. */
@@ -82,6 +84,7 @@ function head(
     trigger_by: command.trigger_by,
     parameters: JSON.stringify(values),
     run_date: runDate(template, values),
+    concurrency: resolved.concurrency && { key: resolved.concurrency.key, limit: resolved.concurrency.limit },
     timeout_ms: template.timeoutMinutes === null ? null : template.timeoutMinutes * 60_000,
   };
 }

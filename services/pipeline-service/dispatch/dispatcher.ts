@@ -1,5 +1,5 @@
 import { childOf, encode, type RunnerAnnounced, traced } from "@convergence/contracts";
-import { dueSteps, type Run, stepAt, stepHead } from "@convergence/run";
+import { dueSteps, isHeld, type Run, stepAt, stepHead } from "@convergence/run";
 import { every, sleep, type Timer } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
 import type { PipelineServiceDeps, RunLane } from "../deps.ts";
@@ -83,8 +83,10 @@ export class Dispatcher {
     return this.#runners.living().length > 0;
   }
 
-  /** Takes up the steps of an open run that are due and not in flight already. */
+  /** Takes up the steps of an open run that are due and not in flight already; none of one that must wait. */
   offer(lane: RunLane, tenantId: string, run: Run): void {
+    const state = lane.streams.get(tenantId)?.state;
+    if (state !== undefined && isHeld(state, run)) return;
     const now = this.#deps.clock.now();
     for (const index of dueSteps(run)) {
       const { attempt, try: tryNumber, planned, notBefore } = stepAt(run, index);

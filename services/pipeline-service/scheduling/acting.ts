@@ -1,5 +1,12 @@
-import { type StepHead, traceFields } from "@convergence/contracts";
-import { decideLeaseExpired, type Run, type RunEvent, type RunFact, type TenantRuns } from "@convergence/run";
+import { type Concurrency, type StepHead, traceFields } from "@convergence/contracts";
+import {
+  decideLeaseExpired,
+  type Run,
+  type RunEvent,
+  type RunFact,
+  type TenantRuns,
+  underWay,
+} from "@convergence/run";
 import { type Clock, sleep } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
 import type { Acts, Input, Stream, WriterLog } from "@convergence/writer";
@@ -81,6 +88,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
         break;
       case "RunFinished":
         this.#deadlines.over(event.run.run_id);
+        this.#letNext(lane, tenantId, event.run.concurrency, state);
         break;
       case "RunCancelAccepted":
       case "RunCancelRejected":
@@ -141,6 +149,12 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
       const outcome = { status, ms: finished_at - accepted_at, error_message };
       this.#log.info({ tenant_id, run_id, pipeline_id, ...outcome, ...traceFields(trace) }, "a run ended");
     }
+  }
+
+  /** A run ended: another that waited for its place may begin. */
+  #letNext(lane: RunLane, tenantId: string, concurrency: Concurrency | null, state: TenantRuns): void {
+    if (concurrency === null) return;
+    for (const run of underWay(state, concurrency)) this.#offer(lane, tenantId, run);
   }
 
   #watch(lane: RunLane, tenantId: string, run: Run | undefined): void {

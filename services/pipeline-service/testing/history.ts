@@ -110,6 +110,7 @@ function* lives(tenantId: string, count: number, open: number): Generator<RunFac
 function planOf(tenantId: string, run_id: string): Plan {
   return {
     ok: true,
+    refusedIfHeld: false,
     run: {
       run_id,
       tenant_name: tenantId,
@@ -123,6 +124,7 @@ function planOf(tenantId: string, run_id: string): Plan {
       parameters: "{}",
       run_date: null,
       timeout_ms: null,
+      concurrency: null,
     },
     steps: [
       {

@@ -53,6 +53,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
     parameters: "{}",
     run_date: null,
     timeout_ms: null,
+    concurrency: null,
     accepted_at: AT,
     trace: null,
   } as const;

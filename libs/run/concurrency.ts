@@ -1,0 +1,18 @@
+import type { Concurrency } from "@convergence/contracts";
+import type { Run, TenantRuns } from "./state.ts";
+
+/** The open runs of a key that may be under way, oldest first: as many as the limit lets. */
+export function underWay(state: TenantRuns, { key, limit }: Concurrency): Run[] {
+  const found: Run[] = [];
+  for (const run of state.runs.values()) {
+    if (found.length >= limit) break;
+    if (run.head.concurrency?.key === key) found.push(run);
+  }
+  return found;
+}
+
+/** True for a run that waits, since as many of its key as may be under way at once were accepted before it. */
+export function isHeld(state: TenantRuns, { head }: Run): boolean {
+  if (head.concurrency === null) return false;
+  return !underWay(state, head.concurrency).some((run) => run.head.run_id === head.run_id);
+}
