@@ -12,11 +12,12 @@ import {
   showFault,
   type Template,
 } from "@convergence/pipeline";
+import { CHECK_TYPES } from "@convergence/pipeline/data-quality/index.ts";
 import { checkIsolation, ISOLATION_MESSAGE } from "@convergence/pipeline/isolation/index.ts";
 import { templateJsonSchema } from "@convergence/pipeline/json-schema.ts";
 import { RESERVED_VARIABLES } from "@convergence/pipeline/parameters.ts";
 import { LATER_STEP_TYPES, STEP_TYPES } from "@convergence/pipeline/step-types/index.ts";
-import { PARAMETER_TYPES } from "@convergence/pipeline/types.ts";
+import { PARAMETER_TYPES, type ResolvedSql } from "@convergence/pipeline/types.ts";
 import { parse, stringify } from "yaml";
 import { blocks, codeSpans, rows } from "./markdown.ts";
 
@@ -64,13 +65,35 @@ function work(step: ResolvedStep): string[] {
       return [];
     case "dataset_check":
       return step.tables;
+    case "data_quality":
+    case "reconciliation":
+      return quality(step);
     case "bigquery_query":
       return [...step.query.sql.trimEnd().split("\n"), ...parameters(step), ...destination(step)];
   }
 }
 
 function parameters(step: Extract<ResolvedStep, { type: "bigquery_query" }>): string[] {
-  return step.query.params.map(({ name, type, value }) => `@${name} ${type} ${JSON.stringify(value)}`);
+  return step.query.params.map(parameter);
+}
+
+function parameter({ name, type, value }: ResolvedSql["params"][number]): string {
+  return `@${name} ${type} ${JSON.stringify(value)}`;
+}
+
+type QualityStep = Extract<ResolvedStep, { type: "data_quality" | "reconciliation" }>;
+
+function quality({ table, where, mode, sampleColumns, checks }: QualityStep): string[] {
+  const samples = sampleColumns.length === 0 ? "" : `, samples with ${sampleColumns.join(", ")}`;
+  const sqlOf = (name: string, part: ResolvedSql) => [`${name}: ${part.sql}`, ...part.params.map(parameter)];
+  return [
+    `${table}, mode ${mode}${samples}`,
+    ...(where === null ? [] : sqlOf("where", where)),
+    ...checks.flatMap(({ check, severity, args, sql }) => [
+      [`${check}, ${severity}`, ...told(args, sql)].join(", "),
+      ...Object.entries(sql).flatMap(([name, part]) => sqlOf(name, part).map((line) => `  ${line}`)),
+    ]),
+  ];
 }
 
 function destination(step: Extract<ResolvedStep, { type: "bigquery_query" }>): string[] {
@@ -81,6 +104,12 @@ function destination(step: Extract<ResolvedStep, { type: "bigquery_query" }>): s
     partitionBy === null ? "" : `, partitioned by ${partitionBy.type} of ${partitionBy.field}`;
   const clustered = clusterBy === null ? "" : `, clustered by ${clusterBy.join(", ")}`;
   return [`-> ${table}, ${write}${by}${partitioned}${clustered}`];
+}
+
+/** What a check is told that is no SQL. */
+function told(args: QualityStep["checks"][number]["args"], sql: Record<string, ResolvedSql>): string[] {
+  const plain = Object.entries(args).filter(([name]) => sql[name] === undefined);
+  return plain.map(([name, value]) => `${name} ${JSON.stringify(value)}`);
 }
 
 test("every template on the page has no fault, and comes to what is printed below it", async (t) => {
@@ -112,6 +141,17 @@ test("every step type has a worked example in a section of its own", () => {
       name,
     );
   }
+});
+
+test("every check has its row, with its keys, and is in the worked example", () => {
+  const told = rows(page, "check").map(([check = "", keys = ""]) => [
+    codeSpans(check)[0],
+    codeSpans(keys).sort(),
+  ]);
+  const fields = CHECK_TYPES.map((type) => [type.name, Object.keys(type.fields).sort()]);
+  assert.deepEqual(told.sort(), fields.sort());
+  const example = all.find(({ section, language }) => section === "data_quality" && language === "yaml");
+  for (const { name } of CHECK_TYPES) assert.ok(example?.text.includes(`check: ${name},`), name);
 });
 
 test("the broken templates have the faults that are printed, and only those", () => {

@@ -31,6 +31,11 @@ function short(source: string, destination: string): string {
 
 const SELECT = 'type: bigquery_query\nquery: "SELECT 1"';
 
+/** A data_quality step with one check. */
+function check(fields: string): string {
+  return step(`type: data_quality\ntable: t\nchecks:\n  - { check: row_count, min: 1 }\n  - ${fields}`);
+}
+
 const BROKEN: [what: string, template: string, says: RegExp][] = [
   ["a YAML syntax error", "steps:\n  - step_id: a\n    type: «[noop\n", /not YAML/],
   ["an unclosed quote", 'description: «"abc\nsteps: []\n', /not YAML/],
@@ -122,7 +127,7 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
     step("type: «bigquery_load"),
     /bigquery_load is not available in this release/,
   ],
-  ["an earlier name of such a type", step("type: «dq_check"), /dq_check is not available in this release/],
+  ["an earlier name of such a type", step("type: «ingest"), /ingest is not available in this release/],
   [
     "a step_id twice",
     step("type: noop").replace("step_id: two", "step_id: «one"),
@@ -182,6 +187,88 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
     "an unknown variable in the description",
     'description: "for «{who}"\nsteps:\n  - { step_id: a, type: noop }\n',
     /declare it under parameters/,
+  ],
+  ["no checks", step("type: data_quality\ntable: t\nchecks: «[]"), /must have at least one check/],
+  [
+    "a check without its name",
+    check("«{ column: a }"),
+    /check is missing: give one of not_null, unique_combination, unique,/,
+  ],
+  [
+    "an unknown check",
+    check("{ check: «not_nul, columns: [a] }"),
+    /check must be one of .*; did you mean "not_null"\?/,
+  ],
+  ["a check that is no map", check("«not_null"), /must be a map, not a text/],
+  ["a missing argument of a check", check("«{ check: not_null }"), /columns is missing: give a list/],
+  [
+    "an unknown argument of a check",
+    check("{ check: unique, column: a, «colunm: b }"),
+    /unknown key "colunm"; did you mean "column"\?; known here: check, severity, column$/,
+  ],
+  [
+    "another severity",
+    check("{ check: unique, column: a, severity: «error }"),
+    /severity must be one of info, warn, fail/,
+  ],
+  [
+    "another mode",
+    step("type: dq_check\ntable: t\nmode: «strict\nchecks: [{ check: row_count, min: 1 }]"),
+    /fail, warn/,
+  ],
+  ["a range without bounds", check("{ check: «value_range, column: a }"), /needs min, max, or both/],
+  ["a row count without bounds", check("{ check: «row_count }"), /needs min, max, or both/],
+  ["a share above 1", check("{ check: null_share, column: a, max: «10 }"), /a share from 0 to 1/],
+  [
+    "a tolerance that is none",
+    check("{ check: aggregate, aggregate: COUNT(*), equals: 1, tolerance: «1 % }"),
+    /must be a number, or a share/,
+  ],
+  [
+    "an aggregate that equals nothing",
+    check("{ check: aggregate, aggregate: «COUNT(*) }"),
+    /equals or equals_query: give one/,
+  ],
+  [
+    "an aggregate that equals two things",
+    check("{ check: aggregate, aggregate: COUNT(*), equals: 1, equals_query: «SELECT 1 }"),
+    /not both/,
+  ],
+  [
+    "an expression that closes too much",
+    check('{ check: expression, expression: "a > 1«) OR (b" }').replace(") OR (b", ")"),
+    /nothing opens this "\)"/,
+  ],
+  [
+    "an expression that closes too little",
+    check('{ check: expression, expression: "«(a > 1" }'),
+    /nothing closes this "\("/,
+  ],
+  [
+    "an expression with a comment",
+    check('{ check: expression, expression: "a > 1 «-- b" }'),
+    /no comment may stand here/,
+  ],
+  [
+    "two expressions",
+    check('{ check: expression, expression: "a > 1«; SELECT 2" }'),
+    /take the semicolon out/,
+  ],
+  ["an empty expression", check('{ check: expression, expression: "« " }'), /is empty: write an expression/],
+  [
+    "a query in place of an expression's variable",
+    check('{ check: expression, expression: "a > {«lest}" }').replace("{«lest}", "«{lest}"),
+    /unknown variable \{lest\}; did you mean "least"\?/,
+  ],
+  [
+    "a compared query that writes",
+    check('{ check: aggregate, aggregate: COUNT(*), equals_query: "«DELETE FROM t" }'),
+    /a query is a SELECT/,
+  ],
+  [
+    "a reconciliation with nothing",
+    step("type: reconciliation\ntable: t\naggregate: «SUM(a)"),
+    /equals or equals_query: give one/,
   ],
   ["an unbalanced brace", query("SELECT 1\nFROM t WHERE r = '«{region'"), /begins no variable/],
   [

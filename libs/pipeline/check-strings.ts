@@ -1,9 +1,9 @@
 /** Variables in a template's strings: each string is scanned, wherever it stands. */
 import type { Path, Source } from "./source.ts";
 import { compileSql, type VariableTypes } from "./sql/compile.ts";
-import type { VariableFields } from "./step-types/step-type.ts";
+import type { VariableFields, VariableUse } from "./step-types/step-type.ts";
 import { didYouMean } from "./suggest.ts";
-import { type Piece, scan } from "./text.ts";
+import { type Piece, scan, type TextFault } from "./text.ts";
 import type { Fault } from "./types.ts";
 
 /** Variables of the template's head. */
@@ -28,7 +28,7 @@ export function checkStrings(
     const path = [...at, ...below];
     const use = useOf(below, fields);
     const { pieces, faults } = scan(text);
-    const found = use === "sql" ? compileSql(text, types).faults : faults;
+    const found = use === "sql" || use === "expression" ? sqlFaults(text, types, use) : faults;
     return [
       ...found.map((fault) => source.within(path, fault.at, fault.message)),
       ...pieces.flatMap((piece) => variableFault(piece, use, path, types, source)),
@@ -38,7 +38,7 @@ export function checkStrings(
 
 function variableFault(
   piece: Piece,
-  use: "sql" | "text" | undefined,
+  use: VariableUse | undefined,
   path: Path,
   types: VariableTypes,
   source: Source,
@@ -64,7 +64,11 @@ function variableFault(
   ];
 }
 
-function useOf(path: Path, fields: VariableFields): "sql" | "text" | undefined {
+function sqlFaults(text: string, types: VariableTypes, use: "sql" | "expression"): TextFault[] {
+  return compileSql(text, types, use === "sql" ? "query" : "expression").faults;
+}
+
+function useOf(path: Path, fields: VariableFields): VariableUse | undefined {
   const names = path.filter((key) => typeof key === "string");
   for (let length = names.length; length > 0; length--) {
     const use = fields[names.slice(0, length).join(".")];

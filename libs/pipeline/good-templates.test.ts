@@ -88,6 +88,30 @@ const GOOD: [what: string, template: string, values?: Record<string, string | nu
     "a variable within backticks",
     query("SELECT * FROM `billing_{day}`", "{ day: { type: string, default: x } }"),
   ],
+  [
+    "checks of a table, with variables in text and SQL",
+    `parameters: { day: { type: date, default: yesterday }, least: { type: float, default: 0.5 }, col: { type: string, default: cost } }
+steps:
+  - step_id: a
+    type: data_quality
+    table: "t_{day}"
+    where: day = {day} AND note <> ';)' AND x IN (1, [2][OFFSET(0)])
+    checks:
+      - { check: value_range, column: "{col}", min: "{least}", max: "{day}" }
+      - { check: expression, expression: "\`{col}\` > {least}" }
+      - { check: row_count, min: "{least}" }
+      - { check: regex, column: a, pattern: "^{{2}}" }
+      - { check: aggregate, aggregate: "SUM({least})", equals_query: "WITH a AS (SELECT 1) SELECT 1 FROM a; -- end", tolerance: 1% }
+`,
+  ],
+  [
+    "an earlier name of checks",
+    "steps: [{ step_id: a, type: dq_check, table: t, checks: [{ check: unique, column: a.b }] }]\n",
+  ],
+  [
+    "a reconciliation",
+    'steps: [{ step_id: a, type: reconciliation, table: t, aggregate: SUM(x), equals: "{tenant_id}", tolerance: 0.5, mode: warn }]\n',
+  ],
   ["a check of tables", "steps:\n  - { step_id: a, type: dataset_check, tables: [api_keys, t-1] }\n"],
 ];
 

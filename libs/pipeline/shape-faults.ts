@@ -26,7 +26,7 @@ function issuesToFaults(
     switch (issue.code) {
       case "unrecognized_keys":
         return issue.keys.map((key) => {
-          const known = knownKeys(schema, within);
+          const known = knownKeys(schema, within, value);
           return source.atKey(
             [...path, key],
             `unknown key "${key}"${didYouMean(key, known)}${listKeys(known)}`,
@@ -51,12 +51,26 @@ function unionFaults(
   at: Path,
   source: Source,
 ): Fault[] {
+  if (issue.errors.length === 0) return [kindFault(issue, schema, value, path, source)];
   const meant = issue.errors.find((branch) =>
     branch.some((one) => one.code !== "invalid_type" || one.path.length > 0),
   );
   if (meant === undefined) return [fieldFault(issue, valueAt(value, issue.path), path, source)];
   const below = meant.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
   return issuesToFaults(below, schema, value, at, source);
+}
+
+/** A key that says what kind of map this is, such as a check's name, is missing or names no kind. */
+function kindFault(issue: Issue, schema: z.ZodType, value: unknown, path: Path, source: Source): Fault {
+  const within = issue.path.filter((key) => typeof key !== "symbol");
+  const key = String(within.at(-1));
+  const kinds = schemasAt(schema, within, undefined).flatMap(({ const: kind }) =>
+    kind === undefined ? [] : [String(kind)],
+  );
+  const given = valueAt(value, within);
+  if (given === undefined) return source.atValue(path, `${key} is missing: give one of ${kinds.join(", ")}`);
+  const hint = typeof given === "string" ? didYouMean(given, kinds) : "";
+  return source.atValue(path, `${key} must be one of ${kinds.join(", ")}${hint}`);
 }
 
 function fieldFault(issue: Issue, input: unknown, path: Path, source: Source): Fault {
@@ -129,17 +143,37 @@ export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-/** The keys that a map at `path` may have, read from the schema's JSON form. */
-function knownKeys(schema: z.ZodType, path: Path): string[] {
-  let at: JsonSchema[] = [z.toJSONSchema(schema, { io: "input", unrepresentable: "any" })];
-  for (const key of path) at = at.flatMap(alternatives).flatMap((one) => below(one, key));
-  return [...new Set(at.flatMap(alternatives).flatMap((one) => Object.keys(one.properties ?? {})))];
+/** The keys that a map at `path` may have. */
+function knownKeys(schema: z.ZodType, path: Path, value: unknown): string[] {
+  return [...new Set(schemasAt(schema, path, value).flatMap((one) => Object.keys(one.properties ?? {})))];
 }
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-function alternatives(schema: JsonSchema): JsonSchema[] {
-  return schema.anyOf?.filter(isSchema).flatMap(alternatives) ?? [schema];
+/** The schema's JSON forms at `path`: of alternatives those that `value` is meant for, where it says so. */
+function schemasAt(schema: z.ZodType, path: Path, value: unknown): JsonSchema[] {
+  const root = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  let at = alternatives(root, value);
+  for (const [i, key] of path.entries()) {
+    const input = valueAt(value, path.slice(0, i + 1));
+    at = at.flatMap((one) => below(one, key)).flatMap((one) => alternatives(one, input));
+  }
+  return at;
+}
+
+function alternatives(schema: JsonSchema, value: unknown): JsonSchema[] {
+  const options = (schema.oneOf ?? schema.anyOf)?.filter(isSchema);
+  if (options === undefined) return [schema];
+  return options.filter((option) => isMeant(option, value)).flatMap((option) => alternatives(option, value));
+}
+
+/** False where the value names another kind, as by a check's name. */
+function isMeant({ properties = {} }: JsonSchema, value: unknown): boolean {
+  return Object.entries(properties).every(([key, property]) => {
+    const kind = isSchema(property) ? property.const : undefined;
+    const given = valueAt(value, [key]);
+    return kind === undefined || given === undefined || kind === given;
+  });
 }
 
 function below(schema: JsonSchema, key: string | number): JsonSchema[] {

@@ -115,11 +115,44 @@ export interface Scope {
 export type StepWork =
   | { type: "bigquery_query"; query: ResolvedQuery; destination: ResolvedDestination | null }
   | { type: "dataset_check"; tables: string[] }
+  | ({ type: "data_quality" } & QualityWork)
+  | ({ type: "reconciliation" } & QualityWork)
   | { type: "noop" };
 
-export interface ResolvedQuery {
+/** Checks of one table. */
+export interface QualityWork {
+  table: string;
+  /** Which rows are checked: a condition; null for all. */
+  where: ResolvedSql | null;
+  /** Whether a FAIL fails the step. */
+  mode: "fail" | "warn";
+  /** Columns that samples of failing rows show beside those checked. */
+  sampleColumns: string[];
+  checks: ResolvedCheck[];
+  /** The template: with the step's id, which set of checks this is. */
+  template: string;
+  /** The day of the data, YYYY-MM-DD: the run's `date`; null where it has none. */
+  day: string | null;
+}
+
+export type Severity = "info" | "warn" | "fail";
+
+export interface ResolvedCheck {
+  check: string;
+  severity: Severity;
+  /** What the check is told, by its type (data-quality/). */
+  args: { [name: string]: JsonValue };
+  /** Those of `args` that are SQL. */
+  sql: Record<string, ResolvedSql>;
+}
+
+/** SQL and the parameters in it. */
+export interface ResolvedSql {
   sql: string;
   params: QueryParam[];
+}
+
+export interface ResolvedQuery extends ResolvedSql {
   /** Unqualified tables are the tenant's. */
   defaultDataset: string;
 }

@@ -51,9 +51,20 @@ const TYPED_LITERALS = new Set(
 const BESIDE_A_NAME =
   "a variable beside other text needs quotes: put a whole name in backticks, a whole text in '...'";
 
-/** Compiles one query. Variables that `types` lacks are no fault here: the caller names them. */
-export function compileSql(source: string, types: VariableTypes): { sql: SqlTemplate; faults: TextFault[] } {
-  const compiler = new SqlCompiler(source, types);
+/** A query is a SELECT; an expression is what may stand in one, as a condition: it stands in our own statement. */
+export type SqlKind = "query" | "expression";
+
+/**
+ * Compiles one query, or an expression. Variables that `types` lacks are no fault here: the caller names them.
+ * @param prefix what its parameters' names begin with, where several texts become one statement
+ */
+export function compileSql(
+  source: string,
+  types: VariableTypes,
+  kind: SqlKind = "query",
+  prefix = "p",
+): { sql: SqlTemplate; faults: TextFault[] } {
+  const compiler = new SqlCompiler(source, types, kind, prefix);
   compiler.run();
   return { sql: compiler.result(), faults: compiler.faults.sort((a, b) => a.at - b.at) };
 }
@@ -70,9 +81,13 @@ class SqlCompiler {
   /** What each token becomes. */
   readonly #out: Text[] = [];
   readonly #params = new Map<string, SqlParam>();
+  readonly #kind: SqlKind;
+  readonly #prefix: string;
 
-  constructor(source: string, types: VariableTypes) {
+  constructor(source: string, types: VariableTypes, kind: SqlKind, prefix: string) {
     this.#types = types;
+    this.#kind = kind;
+    this.#prefix = prefix;
     const { pieces, faults } = scan(source);
     this.faults.push(...faults);
     let flat = "";
@@ -87,7 +102,8 @@ class SqlCompiler {
   }
 
   run(): void {
-    this.#checkStatement();
+    if (this.#kind === "query") this.#checkStatement();
+    else this.#checkExpression();
     for (const [index, token] of this.#tokens.entries()) {
       if (token.unclosed !== null)
         this.#fault(token.start, `nothing closes this: ${token.unclosed} is missing`);
@@ -200,7 +216,7 @@ class SqlCompiler {
     const key = JSON.stringify([type, value]);
     const known = this.#params.get(key);
     if (known !== undefined) return known.name;
-    const name = `p${this.#params.size}`;
+    const name = `${this.#prefix}${this.#params.size}`;
     this.#params.set(key, { name, type, value });
     return name;
   }
@@ -223,6 +239,25 @@ class SqlCompiler {
     const more = end < 0 ? undefined : significant[end + 1];
     if (more !== undefined)
       this.#fault(more.start, "a query is one statement: put the next one into a step of its own");
+  }
+
+  /** What ends within itself: no comment, no semicolon, every parenthesis closed. */
+  #checkExpression(): void {
+    const open: Token[] = [];
+    for (const token of this.#tokens) {
+      const text = this.#textOf(token);
+      if (token.kind === "comment") this.#fault(token.start, "no comment may stand here: take it out");
+      if (token.kind !== "symbol") continue;
+      if (text === ";") this.#fault(token.start, "this is one expression: take the semicolon out");
+      if (text === "(" || text === "[") open.push(token);
+      const pair = text === ")" ? "(" : text === "]" ? "[" : null;
+      if (pair === null) continue;
+      const opening = open.pop();
+      if (opening === undefined || this.#textOf(opening) !== pair)
+        this.#fault(token.start, `nothing opens this "${text}"`);
+    }
+    for (const token of open) this.#fault(token.start, `nothing closes this "${this.#textOf(token)}"`);
+    if (this.#tokens.every(({ kind }) => kind === "space")) this.#fault(0, "is empty: write an expression");
   }
 
   #checkSymbol(token: Token): void {

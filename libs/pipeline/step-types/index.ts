@@ -1,19 +1,21 @@
 /** The step types of this release. A new one is added here. */
 import { bigqueryQuery } from "./bigquery-query.ts";
+import { dataQuality } from "./data-quality.ts";
 import { datasetCheck } from "./dataset-check.ts";
 import { noop } from "./noop.ts";
+import { reconciliation } from "./reconciliation.ts";
 import type { StepType } from "./step-type.ts";
 
-export const STEP_TYPES: readonly StepType[] = [bigqueryQuery, datasetCheck, noop];
+export const STEP_TYPES: readonly StepType[] = [
+  bigqueryQuery,
+  dataQuality,
+  reconciliation,
+  datasetCheck,
+  noop,
+];
 
 /** Names of the contract that this release does not run yet. */
-export const LATER_STEP_TYPES: readonly string[] = [
-  "bigquery_load",
-  "http_ingest",
-  "ingest",
-  "data_quality",
-  "dq_check",
-];
+export const LATER_STEP_TYPES: readonly string[] = ["bigquery_load", "http_ingest", "ingest"];
 
 /** The step type of a name, today's or an earlier one. */
 export function findStepType(name: string): StepType | undefined {

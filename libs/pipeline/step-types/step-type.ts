@@ -10,8 +10,12 @@ import type { Scope, StepWork } from "../types.ts";
 /** The name of a step, of a column: what BigQuery and a log line take without quotes. */
 export const STEP_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** Which of a step's fields may hold variables: in SQL, or in plain text; text within lists and maps too. */
-export type VariableFields = Readonly<Record<string, "sql" | "text">>;
+/**
+ * Which of a step's fields may hold variables: in a query (sql), in an expression of SQL, or in plain text; text within
+ * lists and maps too. Fields below others are named with dots, places in lists are not named.
+ */
+export type VariableFields = Readonly<Record<string, VariableUse>>;
+export type VariableUse = "sql" | "expression" | "text";
 
 /** Tells a fault at a path below the step. */
 export type Tell = (path: Path, message: string) => void;

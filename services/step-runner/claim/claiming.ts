@@ -146,7 +146,7 @@ export class Claiming {
     const { log } = this.#deps;
     if (outcome.ok) log.debug(aboutTask(assigned), "a step is done");
     else log.info({ ...aboutTask(assigned), error: outcome.message }, "a step failed");
-    const result = outcome.ok ? outcome.result : null;
+    const { result } = outcome;
     const report: StepReported = {
       type: "StepReported",
       ...attemptOf(assigned),

@@ -21,7 +21,7 @@ export function aboutTask({ task: { tenant_id, step, attempt }, trace }: Assignm
 
 export type StepOutcome =
   | { ok: true; result: StepResult }
-  | { ok: false; message: string; retryable: boolean };
+  | { ok: false; message: string; retryable: boolean; result: StepResult | null };
 
 /**
  * Executes a task to its end. While the warehouse is away it is asked again, under the same job ids; a failure is
@@ -36,19 +36,20 @@ export async function execute(
   const { warehouse, clock, log } = deps;
   let pause = RETRY_MS.first;
   for (;;) {
-    if (stopped.aborted) return { ok: false, message: "the run ended before the step", retryable: false };
+    if (stopped.aborted)
+      return { ok: false, message: "the run ended before the step", retryable: false, result: null };
     try {
       const step: ResolvedStep = JSON.parse(assigned.task.spec);
       return { ok: true, result: await executeStep(step, { ...assigned, warehouse, clock, stopped }) };
     } catch (error) {
       if (error instanceof StepFailed)
-        return { ok: false, message: error.message, retryable: error.retryable };
+        return { ok: false, message: error.message, retryable: error.retryable, result: error.result };
       if (error instanceof WarehouseError && !error.transient && !error.unknown) {
-        return { ok: false, message: `${error.reason}: ${error.message}`, retryable: false };
+        return { ok: false, message: `${error.reason}: ${error.message}`, retryable: false, result: null };
       }
       if (!(error instanceof WarehouseError)) {
         log.error({ ...aboutTask(assigned), error: String(error) }, "a step broke");
-        return { ok: false, message: `internal error: ${String(error)}`, retryable: false };
+        return { ok: false, message: `internal error: ${String(error)}`, retryable: false, result: null };
       }
       log.warn({ ...aboutTask(assigned), reason: error.reason }, "the warehouse failed; the step goes on");
       await sleep(clock, pause);

@@ -1,5 +1,6 @@
 import type { ResolvedStep } from "@convergence/pipeline";
 import { bigqueryQuery } from "./bigquery-query.ts";
+import { dataQuality } from "./data-quality.ts";
 import { datasetCheck } from "./dataset-check.ts";
 import { noop } from "./noop.ts";
 import { type StepContext, StepFailed, type StepResult } from "./step-type.ts";
@@ -11,6 +12,9 @@ export function executeStep(step: ResolvedStep, context: StepContext): Promise<S
   switch (step.type) {
     case "bigquery_query":
       return bigqueryQuery(step, context);
+    case "data_quality":
+    case "reconciliation":
+      return dataQuality(step, context);
     case "dataset_check":
       return datasetCheck(step, context);
     case "noop":

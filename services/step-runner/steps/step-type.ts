@@ -38,8 +38,11 @@ export type StepType<T extends ResolvedStep["type"]> = (
 export class StepFailed extends Error {
   override readonly name = "StepFailed";
   readonly retryable: boolean;
-  constructor(message: string, retryable = false) {
+  /** What the step did before it failed, where there is something to tell. */
+  readonly result: StepResult | null;
+  constructor(message: string, retryable = false, result: StepResult | null = null) {
     super(message);
     this.retryable = retryable;
+    this.result = result;
   }
 }

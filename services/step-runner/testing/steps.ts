@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import type { TestContext } from "node:test";
 import type { StepTask } from "@convergence/contracts";
 import { startLocalBigQuery } from "@convergence/local-bigquery";
 import { loadTableShapes, parseTemplate, resolve, resolveParameters } from "@convergence/pipeline";
@@ -35,7 +34,7 @@ export interface Attempt {
 }
 
 /** Starts one, with the tenant's dataset and its dq_results; it ends with the test. */
-export async function stepBench(t: TestContext): Promise<StepBench> {
+export async function stepBench(t: { after(end: () => unknown): void }): Promise<StepBench> {
   const server = await startLocalBigQuery({ host: "127.0.0.1", port: 0, file: null });
   t.after(() => server.close());
   const warehouse = bigQueryWarehouse({
