@@ -3,6 +3,9 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { parseTemplate, resolve } from "@convergence/pipeline";
+import { qualityStatement } from "@convergence/pipeline/data-quality/statement.ts";
+import type { Field } from "@convergence/warehouse/port.ts";
 import { loadBilling, localClient, totals } from "./demo/bigquery.ts";
 import { billingSample } from "./demo/billing-rows.ts";
 import { call, eventually, onboard, tenantClient } from "./testing/http.ts";
@@ -24,13 +27,42 @@ const root = path.dirname(import.meta.dirname);
 /** The files that make SQL for BigQuery, and a text of each. A new one has to be run below, and be named here. */
 const MAKERS: Record<string, RegExp> = {
   "cli/demo/bigquery.ts": /^SELECT COUNT\(\*\) AS row_count, CAST\(SUM/,
+  "libs/pipeline/data-quality/aggregate-check.ts": /^WITH _dq_source.+ABS\(actual - expected\)/s,
+  "libs/pipeline/data-quality/series-checks.ts": /^WITH _dq_source.+GENERATE_DATE_ARRAY/s,
+  "libs/pipeline/data-quality/statement.ts": /^WITH _dq_source/,
+  "libs/pipeline/data-quality/table-checks.ts": /^WITH _dq_source.+ABS\(a\.n - b\.n\)/s,
   "libs/warehouse/bigquery/jobs.ts": /^DROP TABLE IF EXISTS/,
+  "libs/warehouse/merge/query-statement.ts": /^MERGE .+_merge_twins/s,
   "libs/warehouse/merge/statement.ts": /^MERGE /,
   "services/step-runner/steps/dataset-check.ts": /^SELECT COUNT\(\*\) AS row_count FROM/,
+  "services/step-runner/steps/merge-query.ts": /^SELECT MIN\(/,
 };
 
-/** Where SQL begins in a text of the product's source. */
-const SQL = /[`"'](SELECT|MERGE|INSERT INTO|UPDATE|DELETE FROM|DROP|CREATE|ALTER|TRUNCATE|WITH) [^`"']/;
+/** Tables that the docs' example of checks is about. */
+const CHECKED: Field[] = [
+  { name: "date", type: "DATE" },
+  { name: "cost", type: "FLOAT" },
+  ...["usage_start_time", "usage_end_time", "export_time", "valid_from", "valid_to"].map(
+    (name): Field => ({ name, type: "TIMESTAMP" }),
+  ),
+  ...["currency", "cost_type", "line_id"].map((name): Field => ({ name, type: "STRING" })),
+  ...["share_a", "share_b"].map((name): Field => ({ name, type: "FLOAT" })),
+  ...["service", "sku", "project"].map(
+    (name): Field => ({ name, type: "RECORD", fields: [{ name: "id", type: "STRING" }] }),
+  ),
+  { name: "labels", type: "STRING", mode: "REPEATED" },
+];
+const SKUS: Field[] = [{ name: "id", type: "STRING" }];
+const RAW: Field[] = [{ name: "day", type: "DATE" }];
+
+function tableOf(tableId: string, fields: Field[]): KnownTable[] {
+  const made = { tableReference: { datasetId: "analyzed", tableId }, schema: { fields } };
+  return [readMade(JSON.stringify(made)) ?? []].flat();
+}
+
+/** Where SQL begins in a text of the product's source; not as help texts have it: "SELECT ...". */
+const SQL =
+  /[`"'](SELECT|MERGE|INSERT INTO|UPDATE|DELETE FROM|DROP|CREATE|ALTER|TRUNCATE|WITH) (?!\.\.\.)[^`"']/;
 /** Files whose SQL is SQLite's. */
 const SQLITE = /node:sqlite|\.prepare\(|SQLite/;
 
@@ -91,7 +123,8 @@ describe("every SQL text that the product sends passes Google's own analyzer", (
     const tenant = tenantClient(platform.url, "analyzed", key);
     for (const template of templates()) {
       const text = readFileSync(path.join(root, "configs", `${template}.yml`), "utf8");
-      const run = await tenant.run(template, text.includes("{date}") ? { date: "2025-11-15" } : {});
+      const variables = { date: "2025-11-15", cost_column: sample.costColumn };
+      const run = await tenant.run(template, text.includes("{date}") ? variables : {});
       const { body } = await tenant.finished(run.body.pipeline_logging_id);
       assert.equal(body.status, "COMPLETE", `${template}: ${JSON.stringify(body)}`);
     }
@@ -171,6 +204,35 @@ describe("every SQL text that the product sends passes Google's own analyzer", (
     );
     assert.deepEqual(faults.flat(), []);
     t.diagnostic(`${distinct.length} texts analyzed`);
+  });
+
+  test("nor in what each check of the docs' example becomes", async () => {
+    if (analyzer === undefined) return;
+    const page = readFileSync(path.join(root, "docs", "PIPELINES.md"), "utf8");
+    const text = /### data_quality\n.+?```yaml\n(.+?)```/s.exec(page)?.[1] ?? "";
+    const parsed = parseTemplate(text, "docs", { provider: "gcp", domain: "cost", name: "docs" });
+    assert.ok("template" in parsed);
+    const values = { date: "2025-11-15", least: -1 };
+    const run = resolve(parsed.template, { tenantId: "analyzed", runId: "r", project: PROJECT, values });
+    assert.ok("ok" in run);
+    const [step] = run.ok.steps;
+    assert.ok(step?.type === "data_quality");
+    const { sql, params, checks } = qualityStatement(step, CHECKED, "2025-11-16T00:00:00Z");
+    assert.deepEqual(
+      checks.flatMap(({ fault }) => fault ?? []),
+      [],
+    );
+    const body = {
+      query: sql,
+      queryParameters: params.map(({ name, type }) => ({ name, parameterType: { type } })),
+    };
+    const { parameters } = readSent(JSON.stringify(body)) ?? assert.fail();
+    const known = [
+      ...tableOf("billing", CHECKED),
+      ...tableOf("skus", SKUS),
+      ...tableOf("raw_2025-11-15", RAW),
+    ];
+    assert.equal(await analyzer.fault(sql, catalogOf(PROJECT, known, "analyzed"), parameters), null, sql);
   });
 
   test("the analyzer does find faults", async () => {
