@@ -99,6 +99,7 @@ export async function startEmbedded(
     database: inDataDir("gateway.sqlite"),
     catalogue,
     metricsOnPort: true,
+    warehouse,
     adminKey: admin.key,
     // Who gave an admin key may have put the gateway behind a proxy, whose requests all come from this machine.
     openOnboarding: isLoopback(config.HOST) && config.ADMIN_API_KEY === undefined,

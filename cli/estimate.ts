@@ -36,3 +36,19 @@ export async function estimate(
 function refusal(verdict: IsolationVerdict): Estimate | null {
   return verdict.ok ? null : { refused: verdict.message, reason: verdict.reason };
 }
+
+/** As the API tells it; without an estimate, nothing is known. */
+export function bytesOf(made: Estimate | undefined): {
+  bytes_estimate: number | null;
+  estimate_note: string | null;
+} {
+  if (made === undefined) return { bytes_estimate: null, estimate_note: null };
+  if ("bytes" in made) return { bytes_estimate: made.bytes, estimate_note: null };
+  const note = "refused" in made ? `${made.refused}: ${made.reason}` : made.unknown;
+  return { bytes_estimate: null, estimate_note: note };
+}
+
+/** Estimates for a gateway. */
+export function estimator(warehouse: Warehouse) {
+  return async (query: DryRunQuery) => bytesOf(await estimate(query, warehouse.project, warehouse));
+}

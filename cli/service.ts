@@ -75,6 +75,8 @@ async function startService(service: Service, shared: Shared): Promise<void> {
         catalogue: await loadTemplates(shared),
         adminKey: required(config.ADMIN_API_KEY, "ADMIN_API_KEY", "16 or more random characters"),
         openOnboarding: false,
+        // A gateway has no credentials for Google's BigQuery.
+        warehouse: config.BIGQUERY_ENDPOINT === undefined ? null : warehouse(config),
         metricsOnPort: false,
       });
       return;

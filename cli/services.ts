@@ -19,6 +19,7 @@ import {
 import { startStepRunner } from "@convergence/step-runner";
 import { startTenantService } from "@convergence/tenant-service";
 import { meteredWarehouse, type Warehouse } from "@convergence/warehouse";
+import { estimator } from "./estimate.ts";
 
 /** How long a runner's claim of a step holds unless renewed, in milliseconds. */
 const LEASE_MS = 30_000;
@@ -65,6 +66,8 @@ export async function gatewayPart(
     catalogue: Catalogue;
     adminKey: string;
     openOnboarding: boolean;
+    /** For estimates of bytes alone, where a request asks for them; null: there are none. */
+    warehouse: Warehouse | null;
     /** Whether /metrics is on PORT, too. */
     metricsOnPort: boolean;
   },
@@ -83,6 +86,8 @@ export async function gatewayPart(
         database: own.database,
         instance: instanceOf("gateway"),
         catalogue: own.catalogue,
+        project: config.GCP_PROJECT_ID,
+        estimate: own.warehouse && estimator(own.warehouse),
         platformDataset: config.PLATFORM_DATASET,
         log,
         metrics: meters,

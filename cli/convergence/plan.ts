@@ -1,7 +1,7 @@
 import { type DryRun, type DryRunStep, dryRun, type Problem } from "@convergence/pipeline";
 import { systemClock } from "@convergence/runtime";
 import { bigQueryWarehouse } from "@convergence/warehouse";
-import { type Estimate, estimate } from "../estimate.ts";
+import { bytesOf, type Estimate, estimate } from "../estimate.ts";
 import { bodyOf, only, parsed, templateName, variablesOf } from "./arguments.ts";
 import { templateOf } from "./catalogue.ts";
 import { type Command, CommandError, type World } from "./command.ts";
@@ -82,18 +82,6 @@ async function estimatesOf(
 }
 
 function planJson(run: DryRun, estimates: ReadonlyMap<DryRunStep, Estimate>): object {
-  const steps = run.steps.map((step) => ({ ...step, ...estimateJson(estimates.get(step)) }));
+  const steps = run.steps.map((step) => ({ ...step, ...bytesOf(estimates.get(step)) }));
   return { ...run, steps };
-}
-
-function estimateJson(made: Estimate | undefined): {
-  bytes_estimate: number | null;
-  estimate_note: string | null;
-} {
-  if (made === undefined) return { bytes_estimate: null, estimate_note: null };
-  if ("bytes" in made) return { bytes_estimate: made.bytes, estimate_note: null };
-  return {
-    bytes_estimate: null,
-    estimate_note: "refused" in made ? `${made.refused}: ${made.reason}` : made.unknown,
-  };
 }

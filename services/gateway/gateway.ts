@@ -7,12 +7,14 @@ import { issueKey, listKeys, revokeKey } from "./operations/api-keys.ts";
 import type { Context } from "./operations/context.ts";
 import { readCustomer } from "./operations/customers.ts";
 import { cancelRun, retryRun } from "./operations/end-runs.ts";
+import { Estimates } from "./operations/estimates.ts";
 import { followRun } from "./operations/follow-run.ts";
 import { onboard } from "./operations/onboard.ts";
 import { listRuns, readRun, readSteps } from "./operations/read-runs.ts";
 import { rotateKey } from "./operations/rotate-key.ts";
 import { submitRun } from "./operations/submit-run.ts";
 import { listTemplates, readTemplate } from "./operations/templates.ts";
+import { validateTemplate } from "./operations/validate-template.ts";
 import { Replies } from "./replies.ts";
 import { openDatabases, prepare } from "./views/database.ts";
 import { KeysView } from "./views/keys.ts";
@@ -44,6 +46,7 @@ export interface Gateway {
   followRun: Operation<typeof followRun>;
   templates: Operation<typeof listTemplates>;
   template: Operation<typeof readTemplate>;
+  validateTemplate: Operation<typeof validateTemplate>;
   /** Ends the streams that followRun opened, and opens no more: before the HTTP server closes. */
   endStreams(): void;
   /** Stops reading, stores the views, closes the files it opened. */
@@ -66,11 +69,14 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
   const runs = new RunsView(deps, databases.views, (id) => tenants.get(id)?.tenant_name ?? id);
   const delivery = new Delivery(deps, databases.outbox);
   const streams = new RunStreams(deps, keys, runs);
-  return gatewayOf({ deps, keys, tenants, runs, replies, delivery, streams }, () => {
-    if (typeof database !== "string") return;
-    databases.views.close();
-    databases.outbox.close();
-  });
+  return gatewayOf(
+    { deps, keys, tenants, runs, replies, delivery, streams, estimates: new Estimates(deps) },
+    () => {
+      if (typeof database !== "string") return;
+      databases.views.close();
+      databases.outbox.close();
+    },
+  );
 }
 
 function gatewayOf(context: Context, close: () => void): Gateway {
@@ -84,7 +90,7 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     };
   const stop = async () => {
     streams.stop();
-    delivery.stop();
+    await delivery.stop();
     for (const part of parts) await part.stop();
     close();
   };
@@ -112,6 +118,7 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     followRun: operation(followRun),
     templates: operation(listTemplates),
     template: operation(readTemplate),
+    validateTemplate: operation(validateTemplate),
     endStreams: () => streams.stop(),
     stop: () => (stopping ??= stop()),
   };

@@ -1,5 +1,5 @@
 export type { AdminCaller, LocalCaller, Scope, TenantCaller } from "./access.ts";
-export type { GatewayDeps, Log } from "./deps.ts";
+export type { EstimateBytes, GatewayDeps, Log } from "./deps.ts";
 export { type Gateway, openGateway } from "./gateway.ts";
 export type { Health } from "./health.ts";
 export { type HttpOptions, httpApp } from "./http/app.ts";

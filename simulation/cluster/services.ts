@@ -63,6 +63,8 @@ export function openGatewayOn(parts: Parts, database: Databases): Promise<Gatewa
     metrics: gatewayMetrics(parts.metrics),
     database,
     catalogue: CATALOGUE,
+    project: PROJECT,
+    estimate: null,
     platformDataset: PLATFORM_DATASET,
   });
 }

@@ -13,6 +13,7 @@ import { rotateApiKey } from "./routes/rotate-api-key.ts";
 import { runEvents } from "./routes/run-events.ts";
 import { submitRun } from "./routes/submit-run.ts";
 import { listTemplates, readTemplate } from "./routes/templates.ts";
+import { validateTemplate } from "./routes/validate-template.ts";
 
 /** Every route of the API, in the order of its description. */
 export const routes: readonly Route[] = [
@@ -31,4 +32,5 @@ export const routes: readonly Route[] = [
   retryRun,
   listTemplates,
   readTemplate,
+  validateTemplate,
 ];

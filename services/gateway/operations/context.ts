@@ -6,6 +6,7 @@ import type { Replies } from "../replies.ts";
 import type { KeysView } from "../views/keys.ts";
 import type { RunsView } from "../views/runs/view.ts";
 import type { TenantsView } from "../views/tenants.ts";
+import type { Estimates } from "./estimates.ts";
 
 /** What the operations work with. */
 export interface Context {
@@ -16,6 +17,7 @@ export interface Context {
   replies: Replies;
   delivery: Delivery;
   streams: RunStreams;
+  estimates: Estimates;
 }
 
 /** What a request says beside its body. */

@@ -1,4 +1,4 @@
-import { type SubmitRun, type Trace, traceFields } from "@convergence/contracts";
+import { type Problem, type SubmitRun, type Trace, traceFields } from "@convergence/contracts";
 import { RESERVED_VARIABLES, TRIGGER_BY } from "@convergence/pipeline/parameters.ts";
 import { pipelineIdOf } from "@convergence/pipeline/resolve.ts";
 import type { TemplateName } from "@convergence/pipeline/types.ts";
@@ -121,6 +121,12 @@ function requirePath({ provider, domain, name }: TemplateName): void {
 
 /** What only this request's form decides; whether the variables fit the template, pipeline-service decides. */
 function requireVariables(body: JsonObject): void {
+  const problems = variableProblems(body);
+  if (problems.length > 0) throw invalid(problems);
+}
+
+/** What is wrong with a run's body, whatever the template. @throws ApiProblem 400 where it is nested too deep */
+export function variableProblems(body: JsonObject): Problem[] {
   const problems = jsonProblems(body);
   for (const name of RESERVED_VARIABLES) {
     if (Object.hasOwn(body, name)) {
@@ -132,7 +138,7 @@ function requireVariables(body: JsonObject): void {
   if (triggerBy !== undefined && !fits) {
     problems.push({ field: TRIGGER_BY, message: `a string of 1 to ${MAX_TRIGGER_BY} characters` });
   }
-  if (problems.length > 0) throw invalid(problems);
+  return problems;
 }
 
 /** `stored` tells whether the log is known to have taken the command. */

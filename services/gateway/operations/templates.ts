@@ -1,4 +1,5 @@
 import type { Template, TemplateName } from "@convergence/pipeline/types.ts";
+import type { GatewayDeps } from "../deps.ts";
 import { ApiProblem } from "../problem.ts";
 import type { Context } from "./context.ts";
 
@@ -34,9 +35,13 @@ export function listTemplates(context: Context): { templates: TemplateSummary[] 
 
 /** @throws ApiProblem 404 for an unknown template, 422 for one with faults, which it names. */
 export function readTemplate(context: Context, name: TemplateName): TemplateDetail {
-  const { catalogue } = context.deps;
+  return detail(findTemplate(context.deps.catalogue, name));
+}
+
+/** @throws ApiProblem 404 for an unknown template, 422 for one with faults, which it names. */
+export function findTemplate(catalogue: GatewayDeps["catalogue"], name: TemplateName): Template {
   const template = catalogue.find(name.provider, name.domain, name.name);
-  if (template !== undefined) return detail(template);
+  if (template !== undefined) return template;
   const faults = catalogue.faultsOf(name.provider, name.domain, name.name);
   if (faults.length === 0) {
     throw new ApiProblem(

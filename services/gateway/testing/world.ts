@@ -38,6 +38,7 @@ export interface WorldOptions {
   adminKey?: string | null;
   openOnboarding?: boolean;
   catalogue?: GatewayDeps["catalogue"];
+  estimate?: GatewayDeps["estimate"];
   instance?: string;
   log?: GatewayDeps["log"];
   /** False: do not wait until the gateway is ready. */
@@ -106,6 +107,8 @@ export async function openWorld(t: TestContext, options: WorldOptions = {}): Pro
     database: options.database ?? ":memory:",
     instance: options.instance ?? "gateway-1",
     catalogue: options.catalogue ?? noTemplates,
+    project: "gac-prod-471220",
+    estimate: options.estimate ?? null,
     platformDataset: "convergence_platform",
     log: options.log ?? quiet,
     metrics: gatewayMetrics(registry),
