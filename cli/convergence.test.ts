@@ -9,7 +9,7 @@ import { z } from "zod";
 import { loadBilling, localClient } from "./demo/bigquery.ts";
 import { billingSample } from "./demo/billing-rows.ts";
 import { convergence } from "./testing/convergence.ts";
-import { onboard } from "./testing/http.ts";
+import { call, onboard } from "./testing/http.ts";
 import { freshPlace, type Place, type Platform, startPlatform } from "./testing/platform.ts";
 
 const root = path.dirname(import.meta.dirname);
@@ -89,6 +89,15 @@ describe("convergence, against a platform", () => {
     const bytes = Number(/^ {2}bytes: ([\d,]+)$/m.exec(stdout)?.[1]?.replaceAll(",", ""));
     assert.ok(bytes > 1_000, stdout);
     assert.deepEqual(await tables(), before);
+  });
+
+  test("the API's dry run says what plan says", async () => {
+    const planned = await convergence(["plan", EXPORT, "--var", "date=2025-11-15", "--json"], env);
+    const url = `${platform.url}/api/v1/pipelines/templates/${EXPORT}/validate?estimate=true`;
+    const validated = await call(url, "POST", { date: "2025-11-15" }, { "X-API-Key": key });
+    assert.deepEqual(JSON.parse(planned.stdout), validated.body);
+    const [step] = estimated.parse(validated.body).steps;
+    assert.ok((step?.bytes_estimate ?? 0) > 1_000);
   });
 
   test("plan tells stages, dependencies, typed variables, and why bytes are not known", async () => {
