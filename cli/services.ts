@@ -6,7 +6,7 @@ import type { Readings } from "@convergence/bus/port.ts";
 import { TOPICS } from "@convergence/contracts";
 import { gatewayMetrics, httpApp, openGateway, serve } from "@convergence/gateway";
 import { hpkeSealing, type KeyEncryption, meteredKeyEncryption } from "@convergence/keys";
-import { type Catalogue, loadCatalogue, loadTableShapes } from "@convergence/pipeline";
+import { type Catalogue, type Fault, loadTableShapes, watchCatalogue } from "@convergence/pipeline";
 import { startPipelineService } from "@convergence/pipeline-service";
 import {
   type Config,
@@ -49,12 +49,35 @@ export async function lagPart({ bus, metrics, parts }: Shared): Promise<void> {
   );
 }
 
-/** Loads the templates; those with faults are told in the log, and their runs are refused with them. */
-export async function loadTemplates({ config, logOf }: Pick<Shared, "config" | "logOf">): Promise<Catalogue> {
-  const catalogue = await loadCatalogue(config.CONVERGENCE_CONFIGS_DIR);
-  for (const { file, line, column, message } of catalogue.faults) {
-    logOf("templates").warn({ template: `${file}:${line}:${column}` }, message);
-  }
+/**
+ * Loads the templates, and anew once they are edited; those with faults are told in the log, and their runs are refused
+ * with them.
+ */
+export async function loadTemplates({
+  config,
+  logOf,
+  parts,
+}: Pick<Shared, "config" | "logOf" | "parts">): Promise<Catalogue> {
+  const log = logOf("templates");
+  const tell = (faults: readonly Fault[]) => {
+    for (const { file, line, column, message } of faults) {
+      log.warn({ template: `${file}:${line}:${column}` }, message);
+    }
+  };
+  const catalogue = await parts.start(
+    "templates",
+    () =>
+      watchCatalogue(config.CONVERGENCE_CONFIGS_DIR, {
+        clock,
+        changed({ faults, ...templates }) {
+          log.info(templates, "templates were edited");
+          tell(faults);
+        },
+        failed: (err) => log.error({ err }, "the templates cannot be read: those read before stay in force"),
+      }),
+    (watched) => watched.stop(),
+  );
+  tell(catalogue.faults);
   return catalogue;
 }
 
@@ -102,6 +125,12 @@ export async function gatewayPart(
     random,
     log,
     metrics: meters,
+    rateLimits: {
+      tenantPerSecond: config.RATE_LIMIT_TENANT,
+      keyPerSecond: config.RATE_LIMIT_KEY,
+      burstSeconds: config.RATE_LIMIT_BURST,
+      failuresPerMinute: config.RATE_LIMIT_FAILURES,
+    },
     exposition: own.metricsOnPort ? shared.metrics : null,
     version,
   });

@@ -32,6 +32,10 @@ test("without any variable the embedded mode's defaults hold", () => {
     KAFKA_PARTITIONS: 12,
     KAFKA_REPLICATION_FACTOR: 1,
     KAFKA_TLS: "off",
+    RATE_LIMIT_TENANT: 10_000,
+    RATE_LIMIT_KEY: 5_000,
+    RATE_LIMIT_BURST: 10,
+    RATE_LIMIT_FAILURES: 600,
     LOG_LEVEL: "warn",
   });
 });

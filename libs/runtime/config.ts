@@ -164,6 +164,24 @@ const variables = {
     expects: "an API key as the onboarding showed it",
     secret: true,
   }).optional(),
+  RATE_LIMIT_TENANT: whole(0, 1_000_000, {
+    description:
+      "How many requests a tenant may make, on the average, of each gateway process. 0: any number.",
+    unit: "requests a second",
+  }).prefault("10000"),
+  RATE_LIMIT_KEY: whole(0, 1_000_000, {
+    description: "How many requests may be made by one API key, likewise.",
+    unit: "requests a second",
+  }).prefault("5000"),
+  RATE_LIMIT_BURST: whole(1, 600, {
+    description: "How long a tenant or key that is silent saves up its requests, to make them at once.",
+    unit: "seconds",
+  }).prefault("10"),
+  RATE_LIMIT_FAILURES: whole(0, 1_000_000, {
+    description:
+      "How many wrong keys an address may send to each gateway process. Beyond, wrong ones get 429 in place of 401, and no admin key is tried. Behind a proxy all clients have its address. 0: any number.",
+    unit: "requests a minute",
+  }).prefault("600"),
   LOG_LEVEL: oneOf(
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
     "The least severe log lines to print.",

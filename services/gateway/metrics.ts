@@ -8,6 +8,8 @@ export interface GatewayMetrics {
   logGap(): void;
   /** An HTTP exchange: its route's template, not its path. */
   request(method: string, route: string, status: number, seconds: number): void;
+  /** A request that was refused as one too many, by the limit that refused it. */
+  rateLimited(limit: string): void;
   /** Whether a view follows the log: not while it starts, nor while it serves from its file. */
   viewCurrent(view: string, current: boolean): void;
   /** How many records a view has folded. */
@@ -28,6 +30,11 @@ export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
     "From the request's head to the end of its answer.",
     LATENCY_SECONDS,
     ["method", "route"],
+  );
+  const limited = metrics.counter(
+    "convergence_rate_limited_requests_total",
+    "Requests refused with 429 as too many in a time. limit: tenant, key, failures (wrong keys of one address).",
+    ["limit"],
   );
   const unreadable = metrics.counter(
     "convergence_gateway_unreadable_records_total",
@@ -51,6 +58,7 @@ export function gatewayMetrics(metrics: Metrics): GatewayMetrics {
     eventStreams: (open) => streams.set({}, open),
     viewCurrent: (view, is) => current.set({ view }, is ? 1 : 0),
     unreadable: (topic) => unreadable.inc({ topic }),
+    rateLimited: (limit) => limited.inc({ limit }),
     logGap: () => gaps.inc(),
     request(method, route, status, seconds) {
       requests.inc({ method, route, status: String(status) });

@@ -17,12 +17,14 @@ export class ApiProblem extends Error {
   readonly errors: readonly Problem[];
   /** Seconds, for Retry-After; null where a repeat would not help. */
   readonly retryAfter: number | null;
+  /** What the answer bears beside what each has. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     status: number,
     reason: string,
     detail: string,
-    more: { errors?: readonly Problem[]; retryAfter?: number } = {},
+    more: { errors?: readonly Problem[]; retryAfter?: number; headers?: Record<string, string> } = {},
   ) {
     super(`${status} ${reason}: ${detail}`);
     this.status = status;
@@ -30,6 +32,7 @@ export class ApiProblem extends Error {
     this.detail = detail;
     this.errors = more.errors ?? [];
     this.retryAfter = more.retryAfter ?? null;
+    this.headers = more.headers ?? {};
   }
 }
 

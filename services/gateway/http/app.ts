@@ -8,13 +8,14 @@ import type { Log } from "../deps.ts";
 import type { Gateway } from "../gateway.ts";
 import type { GatewayMetrics } from "../metrics.ts";
 import { ApiProblem } from "../problem.ts";
+import { type RateLimitOptions, RateLimits } from "../rate-limits/limits.ts";
 import { type AccessOptions, guardOf } from "./callers.ts";
 import { docsPage } from "./docs-page.ts";
 import { isEventStream, sendEvents } from "./event-stream.ts";
 import { healthRoutes } from "./health.ts";
 import { openApiDocument } from "./openapi.ts";
 import { internalProblem, problemBody, problemOf } from "./problems.ts";
-import type { Received, Reply, Route } from "./route.ts";
+import type { Callers, Guard, Received, Reply, Route, Who } from "./route.ts";
 import { routes } from "./routes.ts";
 
 export interface HttpOptions extends AccessOptions {
@@ -22,6 +23,7 @@ export interface HttpOptions extends AccessOptions {
   random: Random;
   log: Log;
   metrics: GatewayMetrics;
+  rateLimits: RateLimitOptions;
   /** What GET /metrics answers; null: not on this port. */
   exposition: Pick<Metrics, "text" | "contentType"> | null;
   /** For the API's description. */
@@ -54,7 +56,10 @@ export function httpApp(gateway: Gateway, options: HttpOptions): Express {
     begin(request, response, options);
     next();
   });
-  for (const [path, methods] of byPath(routes)) mount(app, gateway, options, path, methods);
+  const limits = new RateLimits(options.clock, options.rateLimits, (limit) =>
+    options.metrics.rateLimited(limit),
+  );
+  for (const [path, methods] of byPath(routes)) mount(app, gateway, options, limits, path, methods);
   healthRoutes(app, gateway, options.exposition);
   const document = openApiDocument(routes, options.version);
   app.get("/openapi.json", (_request, response) => send(response, { status: 200, body: document }));
@@ -100,6 +105,7 @@ function mount(
   app: Express,
   gateway: Gateway,
   options: HttpOptions,
+  limits: RateLimits,
   path: string,
   methods: readonly Route[],
 ): void {
@@ -107,7 +113,7 @@ function mount(
   for (const route of methods) {
     place[route.method](async (request: Request, response: Response) => {
       response.locals.route = route.path;
-      const guard = guardOf(gateway, options, request.headers);
+      const guard = limited(guardOf(gateway, options, request.headers), limits, request, response);
       send(response, await route.answer(gateway, guard, () => receive(route, request, response)));
     });
   }
@@ -118,6 +124,24 @@ function mount(
     if (request.method === "OPTIONS") send(response, { status: 204 });
     else throw new ApiProblem(405, "method-not-allowed", `Here only ${allowed} may be used.`);
   });
+}
+
+/** The guard, which counts its callers' requests, and the wrong keys of those who are none. */
+function limited(guard: Guard, limits: RateLimits, request: Request, response: Response): Guard {
+  return <W extends Who>(who: W): Callers[W] => {
+    // Gone already: it hears no answer either.
+    const address = request.socket.remoteAddress ?? "";
+    if (request.headers["x-admin-key"] !== undefined) limits.mayTry(address);
+    let caller: Callers[W];
+    try {
+      caller = guard(who);
+    } catch (error) {
+      if (error instanceof ApiProblem && error.status === 401) limits.failed(address);
+      throw error;
+    }
+    for (const [name, value] of Object.entries(limits.admit(caller))) response.setHeader(name, value);
+    return caller;
+  };
 }
 
 async function receive(route: Route, request: Request, response: Response): Promise<Received> {
@@ -189,6 +213,7 @@ function fail(error: unknown, request: Request, response: Response, { log }: Htt
     response.destroy();
     return;
   }
+  for (const [name, value] of Object.entries(problem.headers)) response.setHeader(name, value);
   if (problem.retryAfter !== null) response.setHeader("Retry-After", problem.retryAfter);
   // What is left of a body that was not read must not pass for the next request.
   if (!request.complete) response.setHeader("Connection", "close");

@@ -14,7 +14,7 @@ const TITLES: Readonly<Record<number, string>> = {
   413: "The body is too large.",
   415: "The body is not JSON.",
   422: "Fields are missing or wrong; all are named.",
-  429: "Over a quota.",
+  429: "Over a quota, or too many requests in a time: repeat after Retry-After seconds.",
   503: "It cannot be done now: repeat after Retry-After seconds.",
 };
 
@@ -103,7 +103,7 @@ function securityOf({ who, scope }: Route): Record<string, string[]>[] {
 
 function problemsOf(route: Route): RouteConfig["responses"] {
   const ofBody = route.body === undefined ? [] : [400, 413, 415];
-  const statuses = new Set([...route.problems, ...ofBody, 503]);
+  const statuses = new Set([...route.problems, ...ofBody, 429, 503]);
   return Object.fromEntries(
     [...statuses]
       .sort((a, b) => a - b)

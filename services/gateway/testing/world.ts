@@ -26,6 +26,7 @@ import {
   openGateway,
   serve,
 } from "../index.ts";
+import type { RateLimitOptions } from "../rate-limits/limits.ts";
 import { LogWriter } from "./log-writer.ts";
 
 export const ADMIN_KEY = "the-admin-key-of-the-tests";
@@ -41,6 +42,8 @@ export interface WorldOptions {
   estimate?: GatewayDeps["estimate"];
   instance?: string;
   log?: GatewayDeps["log"];
+  /** Absent: none. */
+  rateLimits?: RateLimitOptions;
   /** False: do not wait until the gateway is ready. */
   untilReady?: boolean;
 }
@@ -87,6 +90,8 @@ export function memoryBus(clock: Clock = systemClock): Bus {
   return openEmbeddedBus({ file: ":memory:", topics: topicSpecs(4), clock, random: systemRandom });
 }
 
+const noLimits = { tenantPerSecond: 0, keyPerSecond: 0, burstSeconds: 1, failuresPerMinute: 0 };
+
 export const noTemplates: GatewayDeps["catalogue"] = {
   list: () => [],
   find: () => undefined,
@@ -121,6 +126,7 @@ export async function openWorld(t: TestContext, options: WorldOptions = {}): Pro
     random: systemRandom,
     log: quiet,
     metrics: gatewayMetrics(registry),
+    rateLimits: options.rateLimits ?? noLimits,
     exposition: registry,
     version: "0.0.0-test",
   });
