@@ -1,8 +1,15 @@
 /** `npm run bench [-- NAME]`: the measurements behind every speed that the docs name. */
+import { benchBigQuery } from "./bigquery.ts";
+import { benchDataQuality } from "./data-quality.ts";
 import { benchKafka } from "./kafka.ts";
 import { benchRuns } from "./runs.ts";
 
-const BENCHES: Record<string, () => Promise<void>> = { runs: benchRuns, kafka: benchKafka };
+const BENCHES: Record<string, () => Promise<void>> = {
+  runs: benchRuns,
+  kafka: benchKafka,
+  bigquery: benchBigQuery,
+  "data-quality": benchDataQuality,
+};
 
 const name = process.argv[2] ?? "runs";
 const bench = BENCHES[name];

@@ -36,15 +36,18 @@ export const aggregate = checkType({
       args.equals === undefined
         ? scope.sql("equals_query")
         : scope.param("NUMERIC", asAmount(args.equals, "equals"));
+    // In NUMERIC: sums of money are told exactly, up to nine decimals.
+    const actual = `CAST(${scope.sql("aggregate")} AS NUMERIC)`;
+    const expected = `CAST(${stated} AS NUMERIC)`;
     const { amount, isShare } = asTolerance(args.tolerance ?? 0);
     const off = scope.param("NUMERIC", amount);
-    const allowed = isShare ? `ABS(expected) * ${off} / 100` : off;
-    const both =
-      "CONCAT(IFNULL(CAST(actual AS STRING), 'no value'), ', expected ', IFNULL(CAST(expected AS STRING), 'no value'))";
-    // In NUMERIC: sums of money are told exactly, up to nine decimals.
+    const allowed = isShare ? `ABS(${expected}) * ${off} / 100` : off;
+    const shown = (value: string): string => `IFNULL(CAST(${value} AS STRING), 'no value')`;
     return {
-      by: "query",
-      sql: `SELECT IF(IFNULL(ABS(actual - expected) <= ${allowed}, FALSE), 0, 1) AS failed, ${both} AS observed, ${NO_SAMPLES} AS samples FROM (SELECT (SELECT CAST(${scope.sql("aggregate")} AS NUMERIC) FROM ${scope.source}) AS actual, CAST(${stated} AS NUMERIC) AS expected)`,
+      by: "rows",
+      failed: `IF(IFNULL(ABS(${actual} - ${expected}) <= ${allowed}, FALSE), 0, 1)`,
+      observed: `CONCAT(${shown(actual)}, ', expected ', ${shown(expected)})`,
+      samples: NO_SAMPLES,
     };
   },
 });

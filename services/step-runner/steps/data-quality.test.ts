@@ -386,6 +386,18 @@ describe("a check", () => {
     );
   });
 
+  test("all checks of one table read it once", async () => {
+    const checks = CASES.map(({ check }) => check).filter((check) => !check.includes("other"));
+    assert.ok(checks.length > 20);
+    const done = await bench.step(template("good", checks), { run: "once" });
+    const { bytesProcessed } = await bench.warehouse.dryRun({
+      sql: "SELECT * FROM good",
+      params: [],
+      defaultDataset: "Acme_1",
+    });
+    assert.ok((done.result?.bytes ?? Number.NaN) <= 1.2 * bytesProcessed);
+  });
+
   test("severities make the whole a PASS, a WARNING or a FAIL; mode warn lets the step complete", async () => {
     const fails = (severity: string): string => `row_count, min: 9, severity: ${severity}`;
     assert.equal((await found("good", [fails("info")])).overall_status, "PASS");
