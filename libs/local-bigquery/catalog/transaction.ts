@@ -126,10 +126,17 @@ export class Transaction {
     ]);
   }
 
-  /** Stores the record of a job unless the id is taken. */
-  async addJob({ id, created, open, record }: StoredJob): Promise<void> {
-    const sql = "INSERT OR IGNORE INTO bq.jobs VALUES ($1, $2, $3, $4)";
-    await this.session.run(sql, [id, BigInt(created), open, record]);
+  /** Stores the records of jobs, but of those whose id is taken. */
+  async addJobs(jobs: StoredJob[]): Promise<void> {
+    const lists = ["VARCHAR", "BIGINT", "BOOLEAN", "VARCHAR"].map(
+      (type, i) => `unnest(from_json($${i + 1}, '["${type}"]'))`,
+    );
+    await this.session.run(`INSERT OR IGNORE INTO bq.jobs SELECT ${lists.join(", ")}`, [
+      JSON.stringify(jobs.map((job) => job.id)),
+      JSON.stringify(jobs.map((job) => job.created)),
+      JSON.stringify(jobs.map((job) => job.open)),
+      JSON.stringify(jobs.map((job) => job.record)),
+    ]);
   }
 
   /** Forgets a job. */

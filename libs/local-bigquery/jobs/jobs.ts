@@ -71,7 +71,7 @@ export class Jobs {
   constructor(store: Store, clock: Clock) {
     this.store = store;
     this.#clock = clock;
-    this.#late = new LateRecords(store);
+    this.#late = new LateRecords(store, clock);
   }
 
   /** Ends the jobs that were under way when the process died: their effect was not committed. */
@@ -80,7 +80,7 @@ export class Jobs {
       const { session } = transaction;
       const noted = await session.rows("SELECT record FROM bq.open_jobs");
       const open = await session.rows("SELECT record FROM bq.jobs WHERE open");
-      for (const [record] of noted) await transaction.addJob(toStored(this.#cutOff(String(record))));
+      await transaction.addJobs(noted.map(([record]) => toStored(this.#cutOff(String(record)))));
       for (const [record] of open) await transaction.updateJob(toStored(this.#cutOff(String(record))));
       await session.run("DELETE FROM bq.open_jobs");
     });

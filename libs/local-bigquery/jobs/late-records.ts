@@ -1,5 +1,9 @@
+import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Store } from "../catalog/store.ts";
 import { type Job, jobKey, toStored } from "./job.ts";
+
+/** How long records wait for others, milliseconds. */
+const PAUSE = 10;
 
 /**
  * Records of queries that were answered before they were stored. Only for queries without effect whose id the server
@@ -8,13 +12,17 @@ import { type Job, jobKey, toStored } from "./job.ts";
  */
 export class LateRecords {
   readonly #store: Store;
+  readonly #clock: Clock;
+  /** Has what waits written at once. */
+  #hurry: () => void = () => undefined;
   #waiting = new Map<string, Job>();
   #writing = new Map<string, Job>();
   #flush: Promise<void> | undefined;
   #forgetting: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Store) {
+  constructor(store: Store, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
   }
 
   get(key: string): Job | undefined {
@@ -42,7 +50,10 @@ export class LateRecords {
 
   /** Resolves when every record so far is stored. */
   async settled(): Promise<void> {
-    while (this.#flush) await this.#flush;
+    while (this.#flush) {
+      this.#hurry();
+      await this.#flush;
+    }
   }
 
   /** Resolves when nothing is left to write. */
@@ -51,13 +62,23 @@ export class LateRecords {
     await this.#forgetting;
   }
 
+  /** Waits for others to share the batch. */
+  async #pause(): Promise<void> {
+    const paused = new Promise<void>((resolve) => {
+      this.#hurry = resolve;
+    });
+    const timer = this.#clock.after(PAUSE, this.#hurry);
+    await paused;
+    timer.clear();
+  }
+
   async #write(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#pause();
     try {
       await this.#store.write(async (transaction) => {
         this.#writing = this.#waiting;
         this.#waiting = new Map();
-        for (const job of this.#writing.values()) await transaction.addJob(toStored(job));
+        await transaction.addJobs([...this.#writing.values()].map(toStored));
       });
     } catch {
       // The file takes no writes (disk full): those who change something are told so; these records are given up.

@@ -1,13 +1,13 @@
 import { type Field, readFields } from "../catalog/schema.ts";
 import { BigQueryError, invalid, notImplemented } from "../errors.ts";
-import { isObject, type JsonObject, numberOf, objectOr, parseJson, stringOr } from "../json.ts";
+import { isObject, type Json, type JsonObject, numberOf, objectOr, parseJson, stringOr } from "../json.ts";
 import { readDestination } from "./configuration.ts";
 import { readCsv } from "./csv.ts";
 import { type Destination, readyTable, writeStaged } from "./destination.ts";
 import { insertRows } from "./insert-rows.ts";
 import type { Outcome, Work } from "./jobs.ts";
 import type { QueryEngine } from "./query-work.ts";
-import { RowError, rowToStored } from "./row-values.ts";
+import { RowError, rowReader } from "./row-values.ts";
 
 interface Load {
   destination: Destination;
@@ -49,20 +49,22 @@ export function loadWork(
       const { partition, write } = destination;
       const whole: Destination = { ...destination, write: partition === undefined ? write : "WRITE_APPEND" };
       const table = await readyTable(transaction, whole, fields, () => store.creationTime());
-      const { rows, bad } = readRows(load, table.fields, fields, data);
-      if (partition === undefined) await insertRows(transaction, table, rows);
-      else
-        await writeStaged(transaction, destination, table, (stage) =>
-          insertRows(transaction, table, rows, stage),
-        );
+      const bad = { count: 0 };
+      const rows = readRows(load, table.fields, fields, data, bad);
+      let written = 0;
+      const insert = async (stage?: string): Promise<void> => {
+        written = await insertRows(transaction, table, rows, stage);
+      };
+      if (partition === undefined) await insert();
+      else await writeStaged(transaction, destination, table, insert);
       sizes.forgetAll();
       const statistics = {
         load: {
           inputFiles: "1",
           inputFileBytes: String(data.length),
-          outputRows: String(rows.length),
+          outputRows: String(written),
           outputBytes: String(data.length),
-          badRecords: String(bad),
+          badRecords: String(bad.count),
         },
       };
       await running.record(transaction, statistics);
@@ -70,31 +72,31 @@ export function loadWork(
     });
 }
 
-function readRows(
+/** The rows as they are read; counts those that are bad, and throws where they are more than the job allows. */
+function* readRows(
   load: Load,
   stored: Field[],
   given: Field[],
   data: Buffer,
-): { rows: JsonObject[]; bad: number } {
+  bad: { count: number },
+): Generator<Json[]> {
   const allowed = numberOf(load.options.maxBadRecords) ?? 0;
-  const options = { ignoreUnknown: load.options.ignoreUnknownValues === true };
-  const rows: JsonObject[] = [];
-  let bad = 0;
+  const toStored = rowReader(stored, { ignoreUnknown: load.options.ignoreUnknownValues === true });
   let number = 0;
   for (const read of records(load, given, data)) {
     number++;
+    let row: Json[];
     try {
-      rows.push(rowToStored(stored, read(), options));
+      row = toStored(read());
     } catch (error) {
       if (!(error instanceof RowError)) throw error;
-      bad++;
-      if (bad > allowed)
-        throw invalid(
-          `Error while reading data, error message: Row ${number}, field ${error.field}: ${error.message}`,
-        );
+      if (++bad.count <= allowed) continue;
+      throw invalid(
+        `Error while reading data, error message: Row ${number}, field ${error.field}: ${error.message}`,
+      );
     }
+    yield row;
   }
-  return { rows, bad };
 }
 
 /** The records of the data; reading one may throw RowError. */
@@ -103,13 +105,26 @@ function records(load: Load, fields: Field[], data: Buffer): Iterable<() => Json
 }
 
 function* jsonRecords(data: Buffer): Generator<() => JsonObject> {
-  for (const line of data.toString("utf8").split("\n")) {
+  for (const line of linesOf(data)) {
     if (line.trim() === "") continue;
     yield () => {
       const value = parseJson(line);
       if (!isObject(value)) throw new RowError("", "JSON parsing error: the line is not a JSON object");
       return value;
     };
+  }
+}
+
+/** Bytes that are turned into text at once. */
+const PIECE = 1 << 20;
+
+/** The lines of UTF-8 text, piece by piece: the whole as text would be twice its size. */
+function* linesOf(data: Buffer): Generator<string> {
+  for (let start = 0; start < data.length; ) {
+    const last = start + PIECE >= data.length ? -1 : data.indexOf(0x0a, start + PIECE);
+    const end = last < 0 ? data.length : last + 1;
+    yield* data.toString("utf8", start, end).split("\n");
+    start = end;
   }
 }
 

@@ -21,55 +21,75 @@ export interface RowOptions {
   ignoreUnknown: boolean;
 }
 
-/**
- * A row of JSON as the JSON that from_json reads with the table's structure: fields by position (_0, _1, ...), every
- * scalar as text that DuckDB casts. Throws RowError.
- */
-export function rowToStored(fields: Field[], row: JsonObject, options: RowOptions, path = ""): JsonObject {
-  const byName = new Map(fields.map((f) => [f.name.toLowerCase(), f]));
-  const given = new Map<Field, Json>();
-  for (const [key, value] of Object.entries(row)) {
-    const field = byName.get(key.toLowerCase());
-    if (field) given.set(field, value ?? null);
-    else if (!options.ignoreUnknown) throw new RowError(path + key, `no such field: ${path}${key}.`);
-  }
-  return Object.fromEntries(
-    fields.map((field, i) => [`_${i}`, fieldToStored(field, given.get(field) ?? null, options, path)]),
-  );
+/** A row of JSON as its columns' values: each as the JSON that from_json reads. Throws RowError. */
+export type RowReader = (row: JsonObject) => Json[];
+
+type ValueReader = (value: Json) => Json;
+
+/** Reads rows of these fields: every scalar as text that DuckDB casts, a record's fields by position (_0, _1, ...). */
+export function rowReader(fields: Field[], options: RowOptions, path = ""): RowReader {
+  const readers = fields.map((field) => fieldReader(field, options, path));
+  const positions = new Map(fields.map((f, i) => [f.name.toLowerCase(), i]));
+  // The spellings that were met, so that a column's name is folded once.
+  const known = new Map<string, number | undefined>();
+  const positionOf = (key: string): number | undefined => {
+    if (known.has(key)) return known.get(key);
+    const position = positions.get(key.toLowerCase());
+    if (known.size < 10_000) known.set(key, position);
+    return position;
+  };
+  return (row) => {
+    const values: Json[] = new Array(fields.length).fill(null);
+    for (const key of Object.keys(row)) {
+      const position = positionOf(key);
+      if (position !== undefined) values[position] = row[key] ?? null;
+      else if (!options.ignoreUnknown) throw new RowError(path + key, `no such field: ${path}${key}.`);
+    }
+    for (const [i, read] of readers.entries()) values[i] = read(values[i] ?? null);
+    return values;
+  };
 }
 
-function fieldToStored(field: Field, value: Json, options: RowOptions, path: string): Json {
+function fieldReader(field: Field, options: RowOptions, path: string): ValueReader {
   const name = path + field.name;
-  if (field.mode === "REPEATED") {
-    if (value === null) return [];
-    if (!Array.isArray(value)) throw new RowError(name, `Array specified for non-repeated field: ${name}.`);
-    return value.map((item) => {
-      if (item === null) throw new RowError(name, `Only optional fields can be set to NULL. Field: ${name}`);
-      return oneToStored(field, item, options, name);
-    });
-  }
-  if (value === null) {
-    if (field.mode === "REQUIRED") throw new RowError(name, `Missing required field: ${name}.`);
+  const one = oneReader(field, options, name);
+  if (field.mode === "REPEATED") return (value) => listToStored(value, one, name);
+  const required = field.mode === "REQUIRED";
+  return (value) => {
+    if (value !== null) return one(value);
+    if (required) throw new RowError(name, `Missing required field: ${name}.`);
     return null;
-  }
-  return oneToStored(field, value, options, name);
+  };
 }
 
-function oneToStored(field: Field, value: Json, options: RowOptions, name: string): Json {
-  if (field.fields) {
+function listToStored(value: Json, one: ValueReader, name: string): Json {
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw new RowError(name, `Array specified for non-repeated field: ${name}.`);
+  return value.map((item) => {
+    if (item === null) throw new RowError(name, `Only optional fields can be set to NULL. Field: ${name}`);
+    return one(item);
+  });
+}
+
+function oneReader(field: Field, options: RowOptions, name: string): ValueReader {
+  const { type, fields, rangeElementType } = field;
+  if (fields) return recordReader(fields, options, name);
+  if (type === "JSON") return (value) => jsonToStored(value, name);
+  if (rangeElementType) return (value) => rangeToStored(rangeElementType.type, value, name);
+  return (value) => {
+    if (typeof value === "object") throw new RowError(name, `This field: ${name} is not a record.`);
+    const stored = scalarToStored(type, value);
+    if (stored !== undefined) return stored;
+    throw new RowError(name, `Cannot convert value to ${type.toLowerCase()} (bad value): ${String(value)}`);
+  };
+}
+
+function recordReader(fields: Field[], options: RowOptions, name: string): ValueReader {
+  const read = rowReader(fields, options, `${name}.`);
+  return (value) => {
     if (!isObject(value)) throw new RowError(name, `This field: ${name} is not a record.`);
-    return rowToStored(field.fields, value, options, `${name}.`);
-  }
-  if (field.type === "JSON") return jsonToStored(value, name);
-  if (field.rangeElementType) return rangeToStored(field.rangeElementType.type, value, name);
-  if (typeof value === "object") throw new RowError(name, `This field: ${name} is not a record.`);
-  const stored = scalarToStored(field.type, value);
-  if (stored === undefined)
-    throw new RowError(
-      name,
-      `Cannot convert value to ${field.type.toLowerCase()} (bad value): ${String(value)}`,
-    );
-  return stored;
+    return Object.fromEntries(read(value).map((v, i) => [`_${i}`, v]));
+  };
 }
 
 /** Text is JSON text; anything else is the value itself. */

@@ -2,8 +2,8 @@ import { checkWritable, type Table } from "../catalog/catalog.ts";
 import { duckTable } from "../catalog/names.ts";
 import { BigQueryError, notImplemented } from "../errors.ts";
 import { insertRows } from "../jobs/insert-rows.ts";
-import { RowError, rowToStored } from "../jobs/row-values.ts";
-import { isObject, type JsonObject, objectOr } from "../json.ts";
+import { RowError, rowReader } from "../jobs/row-values.ts";
+import { isObject, type Json, type JsonObject, objectOr } from "../json.ts";
 import { ok, type Reply, type Request } from "./http.ts";
 import type { Service } from "./service.ts";
 
@@ -49,10 +49,11 @@ export class InsertAll {
   }
 
   #convert(table: Table, rows: unknown[], ignoreUnknown: boolean, errors: JsonObject[]): Converted[] {
+    const read = rowReader(table.fields, { ignoreUnknown });
     return rows.flatMap((row, index) => {
       try {
         const given = isObject(row) ? row : {};
-        const stored = rowToStored(table.fields, objectOr(given.json), { ignoreUnknown });
+        const stored = read(objectOr(given.json));
         return [{ index, stored, insertId: typeof given.insertId === "string" ? given.insertId : undefined }];
       } catch (error) {
         if (!(error instanceof RowError)) throw error;
@@ -80,7 +81,7 @@ export class InsertAll {
 
 interface Converted {
   index: number;
-  stored: JsonObject;
+  stored: Json[];
   insertId: string | undefined;
 }
 

@@ -1,6 +1,11 @@
 import { notImplemented } from "../errors.ts";
 import { duckType, INT64, type Type } from "./types.ts";
 
+export interface FloatSum {
+  raw: string;
+  leaves: string[];
+}
+
 /** A lowered expression: DuckDB SQL with its GoogleSQL type. */
 export interface Expr {
   /** DuckDB SQL, safe to stand as an operand. */
@@ -15,6 +20,8 @@ export interface Expr {
   text?: string;
   /** Parts of an array or struct constructor. */
   parts?: Expr[];
+  /** Of FLOAT64 arithmetic: itself without the check for overflow, and what it is reckoned from. */
+  float?: FloatSum;
   /** The name that a select list gives it when it has no alias. */
   name?: string;
   /** " at [line:column]" or "". */

@@ -50,6 +50,7 @@ const MACROS: Record<string, string> = {
 
   // Arithmetic.
   "float_div(a, b)": `CASE WHEN b = 0 THEN bq.raise(concat('division by zero: ', bq.float_text(a), ' / ', bq.float_text(b))) ELSE a / b END`,
+  "nonzero(x)": "CASE WHEN x = 0 THEN bq.raise('division by zero') ELSE x END",
   "int_div(a, b)": `CASE WHEN b = 0 THEN bq.raise(concat('division by zero: ', a, ' / ', b)) ELSE a // b END`,
   "int_mod(a, b)": `CASE WHEN b = 0 THEN bq.raise(concat('division by zero: MOD(', a, ', ', b, ')')) ELSE a % b END`,
   "units(x)": `CAST(replace(CAST(x AS VARCHAR), '.', '') AS HUGEINT)`,

@@ -1,6 +1,6 @@
 import { invalidQuery, notImplemented } from "../errors.ts";
 import { coerce, coercible, supertype } from "./coerce.ts";
-import type { Expr } from "./expr.ts";
+import type { Expr, FloatSum } from "./expr.ts";
 import { intervalOperator } from "./interval-arithmetic.ts";
 import {
   BOOL,
@@ -128,8 +128,9 @@ export function arithmetic(symbol: string, left: Expr, right: Expr, where: strin
     const kinds = types.map((t) => `${t.kind} ${symbol} ${t.kind}`).join("; ");
     throw mismatch(symbol, left, right, where, kinds);
   }
-  const [a, b] = [coerce(left, type).sql, coerce(right, type).sql];
-  return { sql: arithmeticSql(symbol, type, a, b), type, where };
+  const [a, b] = [coerce(left, type), coerce(right, type)];
+  if (type.kind === "FLOAT64" && symbol !== "/") return { ...floatSum(symbol, a, b), where };
+  return { sql: arithmeticSql(symbol, type, a.sql, b.sql), type, where };
 }
 
 function pick(symbol: string, types: Type[], left: Expr, right: Expr): Type | undefined {
@@ -146,11 +147,33 @@ function pick(symbol: string, types: Type[], left: Expr, right: Expr): Type | un
 const bothCoercible = (left: Expr, right: Expr, type: Type): boolean =>
   coercible(left, type) && coercible(right, type);
 
+/**
+ * FLOAT64 arithmetic: an infinite sum of finite values is an error. It is looked for once, around the whole: at each
+ * operator, which would name its operands several times, nested ones would grow exponentially.
+ */
+function floatSum(symbol: string, left: Expr, right: Expr): Expr {
+  const [a, b] = [floatParts(left), floatParts(right)];
+  const raw = `(${a.raw} ${symbol} ${b.raw})`;
+  const leaves = [...new Set([...a.leaves, ...b.leaves])];
+  const finite = leaves.map((leaf) => ` AND isfinite(${leaf})`).join("");
+  const sql = `CASE WHEN NOT isfinite(${raw})${finite} THEN bq.raise('double overflow') ELSE ${raw} END`;
+  return { sql, type: FLOAT64, float: { raw, leaves } };
+}
+
+function floatParts({ float, literal, sql }: Expr): FloatSum {
+  return float ?? { raw: sql, leaves: literal === "float" || literal === "int" ? [] : [sql] };
+}
+
+/** The message names the operands, but for those that are themselves reckoned: it repeats them many times over. */
+function floatDivision(a: string, b: string): string {
+  const plain = a.length + b.length < 200 && !/\bbq\.|CASE/.test(a + b);
+  return plain ? `bq.float_div(${a}, ${b})` : `(${a} / bq.nonzero(${b}))`;
+}
+
 function arithmeticSql(symbol: string, type: Type, a: string, b: string): string {
-  if (symbol === "/") return `bq.${type.kind === "NUMERIC" ? "numeric" : "float"}_div(${a}, ${b})`;
+  if (symbol === "/") return type.kind === "NUMERIC" ? `bq.numeric_div(${a}, ${b})` : floatDivision(a, b);
   if (symbol === "*" && type.kind === "NUMERIC") return `CAST(${a} * ${b} AS DECIMAL(38,9))`;
   if (type.kind === "NUMERIC") return `CAST(${a} ${symbol} ${b} AS DECIMAL(38,9))`;
-  if (type.kind === "FLOAT64") return `bq.finite(${a} ${symbol} ${b}, ${a}, ${b})`;
   if (symbol === "^") return `xor(${a}, ${b})`;
   if (symbol === "<<" || symbol === ">>") throw notImplemented(`operator ${symbol}`);
   return `(${a} ${symbol} ${b})`;

@@ -1,12 +1,15 @@
 /** Reading GoogleSQL's date and time text, as literals and parameters carry it. All in UTC, microseconds kept. */
 
 const DATE = /^(\d{4})-(\d{1,2})-(\d{1,2})$/;
+/** A date as it is spelled most of the time, of a day that every month has. */
+const PLAIN_DATE = /^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])$/;
 const CLOCK = /^(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,9}))?$/;
 const OFFSET = /^(?:[zZ]| ?UTC|([+-])(\d{1,2})(?::?(\d{2}))?)$/;
 
 const pad = (value: number, width: number): string => String(value).padStart(width, "0");
 
 function readDate(text: string): string | undefined {
+  if (PLAIN_DATE.test(text)) return text;
   const m = DATE.exec(text);
   if (!m) return undefined;
   const [year, month, day] = [Number(m[1]), Number(m[2]), Number(m[3])];
