@@ -61,7 +61,7 @@ export async function startEmbedded(
   const inDataDir = (name: string) => path.join(dataDir.path, name);
   const admin = await adminKey(config, inDataDir("admin-key"), systemRandom);
   const keys = await localKeyRing(inDataDir("keys.json"), systemRandom);
-  const catalogue = await loadTemplates({ config, logOf });
+  const catalogue = await loadTemplates({ config, logOf, parts });
   const bigQuery = await parts.start(
     "local BigQuery",
     () =>

@@ -44,12 +44,13 @@ export async function loadCatalogue(dir: string): Promise<Catalogue> {
   };
 }
 
+/** The files of a catalogue, and those that are none though they look so. */
 interface Found {
   files: { file: string; name: TemplateName }[];
   misplaced: { file: string; message: string }[];
 }
 
-async function findFiles(dir: string): Promise<Found> {
+export async function findFiles(dir: string): Promise<Found> {
   const found: Found = { files: [], misplaced: [] };
   for (const provider of await folders(dir, "", found)) {
     if (provider === METADATA_FOLDER) continue;

@@ -1,6 +1,7 @@
 /** Templates: load, check, resolve, bind into SQL. */
 export { type Catalogue, loadCatalogue } from "./catalogue.ts";
 export { type DryRun, type DryRunQuery, type DryRunRequest, type DryRunStep, dryRun } from "./dry-run.ts";
+export { type CatalogueChange, type LiveCatalogue, watchCatalogue } from "./live-catalogue.ts";
 export { loadTableShapes, type MetadataTable, PLATFORM_TABLES, TENANT_TABLES } from "./metadata.ts";
 export { type ParameterValues, RESERVED_VARIABLES, resolveParameters, TRIGGER_BY } from "./parameters.ts";
 export { parseTemplate } from "./parse-template.ts";
