@@ -3,9 +3,10 @@ import type { ChaosResult } from "./chaos.ts";
 /** How many violations of a rule are printed; all are in findings.ndjson. */
 const SHOWN = 5;
 
-/** True where every rule holds and every fault struck. */
+/** True where every rule had something to look at and holds, and every fault struck. */
 export function isRight({ findings, troubles }: ChaosResult): boolean {
-  return troubles.length === 0 && findings.every(({ violations }) => violations.length === 0);
+  const holds = findings.every(({ checked, violations }) => checked > 0 && violations.length === 0);
+  return troubles.length === 0 && holds;
 }
 
 /** The result for people. */
@@ -21,7 +22,8 @@ export function report(result: ChaosResult): string {
     "checks:",
   ];
   for (const { rule, checked, violations } of findings) {
-    lines.push(`  ${violations.length === 0 ? "holds   " : "VIOLATED"} ${rule} (${checked} checked)`);
+    const verdict = violations.length > 0 ? "VIOLATED" : checked > 0 ? "holds   " : "UNSEEN  ";
+    lines.push(`  ${verdict} ${rule} (${checked} checked)`);
     lines.push(...violations.slice(0, SHOWN).map((violation) => `             ${violation}`));
     if (violations.length > SHOWN) lines.push(`             and ${violations.length - SHOWN} more`);
   }

@@ -89,6 +89,8 @@ export interface OwnedLane<S, F> {
   release(tenantId: string): void;
   /** Resolves when every input stored before the call was decided. */
   inputsRead(topic: string): Promise<void>;
+  /** Resolves when the group still counts this instance as the owner; rejects otherwise, or when it cannot be asked. */
+  guard(): Promise<void>;
   /** Writes a snapshot of this tenant now; resolves when it is stored. */
   snapshotNow(tenantId: string): Promise<void>;
   readonly isLost: boolean;

@@ -1,4 +1,4 @@
-import type { BusRecord, Lane, Owner } from "@convergence/bus/port.ts";
+import { type BusRecord, type Lane, LaneLost, type Owner } from "@convergence/bus/port.ts";
 import { type Claimed, type Trace, traced, traceOf } from "@convergence/contracts";
 import { LogReader } from "@convergence/log";
 import { sleep } from "@convergence/runtime/clock.ts";
@@ -187,6 +187,11 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   release(tenantId: string): void {
     this.#decider.release(tenantId);
     this.#schedulePump();
+  }
+
+  async guard(): Promise<void> {
+    if (this.isLost || this.#owner === undefined) throw new LaneLost(`partition ${this.partition} is lost`);
+    await this.#owner.guard();
   }
 
   async inputsRead(topic: string): Promise<void> {

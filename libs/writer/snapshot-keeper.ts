@@ -121,7 +121,8 @@ export class SnapshotKeeper {
     this.#owner = owner;
     this.#epoch = epoch;
     this.#outdate(this.#parts.leftOver());
-    if (this.#dirty.size > 0) this.#schedule();
+    // Also where nothing changed: the claim must outlive its record in the log, or later claims follow none that counts.
+    this.#schedule();
   }
 
   end(): void {
@@ -159,13 +160,17 @@ export class SnapshotKeeper {
     // Taken first: what is folded meanwhile only makes the snapshots newer than the checkpoint says.
     const { position: offset, claim } = this;
     await this.#writeTenants([...this.#dirty]);
-    if (this.#owner === undefined || offset === this.#checkpoint?.offset) return;
+    if (this.#owner === undefined) return;
+    if (offset !== this.#checkpoint?.offset) await this.#writeCheckpoint(this.#owner, offset, claim);
+    await this.#removeStale();
+  }
+
+  async #writeCheckpoint(owner: Owner, offset: number, claim: number): Promise<void> {
     const key = checkpointKey(this.#epoch);
     const checkpoint: Checkpoint = { type: "Checkpoint", offset, claim, epoch: this.#epoch };
-    await this.#owner.appendSnapshots([{ key, value: encode(checkpoint) }]);
+    await owner.appendSnapshots([{ key, value: encode(checkpoint) }]);
     if (this.#checkpoint !== undefined && this.#checkpoint.key !== key) this.#stale.add(this.#checkpoint.key);
     this.#checkpoint = { offset, key };
-    await this.#removeStale();
   }
 
   async #writeTenants(tenants: readonly string[]): Promise<void> {

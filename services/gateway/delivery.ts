@@ -3,6 +3,8 @@ import { sleep } from "@convergence/runtime/clock.ts";
 import { commandMeta, send } from "./commands.ts";
 import type { GatewayDeps } from "./deps.ts";
 
+/** How long a gateway that stops goes on telling, in milliseconds: its outbox may go with its container. */
+const LAST_MS = 2_000;
 const AGAIN_MS = 1_000;
 
 /** A delivery to be told: under one command id, however often it takes. */
@@ -50,8 +52,11 @@ export class Delivery {
     this.#start();
   }
 
-  /** Tells no more; what waits is told after the next start. */
-  stop(): void {
+  /** Tells what waits, for a while; the rest is told after the next start, where the outbox is still there then. */
+  async stop(): Promise<void> {
+    const { clock } = this.#deps;
+    const deadline = clock.now() + LAST_MS;
+    while (this.#running && clock.now() < deadline) await sleep(clock, AGAIN_MS / 10);
     this.#stopped = true;
   }
 

@@ -10,12 +10,14 @@ import { cancelRun, retryRun } from "./operations/end-runs.ts";
 import { Estimates } from "./operations/estimates.ts";
 import { followRun } from "./operations/follow-run.ts";
 import { onboard } from "./operations/onboard.ts";
+import { readAudit } from "./operations/read-audit.ts";
 import { listRuns, readRun, readSteps } from "./operations/read-runs.ts";
 import { rotateKey } from "./operations/rotate-key.ts";
 import { submitRun } from "./operations/submit-run.ts";
 import { listTemplates, readTemplate } from "./operations/templates.ts";
 import { validateTemplate } from "./operations/validate-template.ts";
 import { Replies } from "./replies.ts";
+import { AuditView } from "./views/audit/view.ts";
 import { openDatabases, prepare } from "./views/database.ts";
 import { KeysView } from "./views/keys.ts";
 import { RunsView } from "./views/runs/view.ts";
@@ -37,6 +39,7 @@ export interface Gateway {
   issueKey: Operation<typeof issueKey>;
   rotateKey: Operation<typeof rotateKey>;
   revokeKey: Operation<typeof revokeKey>;
+  audit: Operation<typeof readAudit>;
   submitRun: Operation<typeof submitRun>;
   cancelRun: Operation<typeof cancelRun>;
   retryRun: Operation<typeof retryRun>;
@@ -67,10 +70,11 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
   const keys = new KeysView(deps, databases.views);
   const tenants = new TenantsView(deps, databases.views);
   const runs = new RunsView(deps, databases.views, (id) => tenants.get(id)?.tenant_name ?? id);
+  const audit = new AuditView(deps, databases.views);
   const delivery = new Delivery(deps, databases.outbox);
   const streams = new RunStreams(deps, keys, runs);
   return gatewayOf(
-    { deps, keys, tenants, runs, replies, delivery, streams, estimates: new Estimates(deps) },
+    { deps, keys, tenants, runs, audit, replies, delivery, streams, estimates: new Estimates(deps) },
     () => {
       if (typeof database !== "string") return;
       databases.views.close();
@@ -80,7 +84,7 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
 }
 
 function gatewayOf(context: Context, close: () => void): Gateway {
-  const { deps, keys, tenants, runs, replies, delivery, streams } = context;
+  const { deps, keys, tenants, runs, audit, replies, delivery, streams } = context;
   const parts = [replies, keys, tenants, runs];
   const operation =
     <A extends unknown[], R>(run: (context: Context, ...request: A) => R) =>
@@ -91,7 +95,7 @@ function gatewayOf(context: Context, close: () => void): Gateway {
   const stop = async () => {
     streams.stop();
     await delivery.stop();
-    for (const part of parts) await part.stop();
+    for (const part of [...parts, audit]) await part.stop();
     close();
   };
   let stopping: Promise<void> | undefined;
@@ -109,6 +113,7 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     issueKey: operation(issueKey),
     rotateKey: operation(rotateKey),
     revokeKey: operation(revokeKey),
+    audit: operation(readAudit),
     submitRun: operation(submitRun),
     cancelRun: operation(cancelRun),
     retryRun: operation(retryRun),

@@ -41,6 +41,7 @@ interface Entry {
   record: Addressed;
   append: Append;
   index: number;
+  stored: boolean;
 }
 
 /**
@@ -82,7 +83,8 @@ export class Appender {
       const offsets: Offset[] = new Array(records.length);
       const append: Append = { offsets, missing: records.length, deadline, settled: false, resolve, reject };
       this.#open.add(append);
-      for (const [index, record] of records.entries()) this.#queue.push({ record, append, index });
+      for (const [index, record] of records.entries())
+        this.#queue.push({ record, append, index, stored: false });
       this.#sweepLater();
       void this.#pump();
     });
@@ -126,26 +128,43 @@ export class Appender {
     return taken;
   }
 
-  /** Sends until it is stored, refused, or given up. */
+  /**
+   * Sends until it is stored, refused, or given up. kafkajs tells of one failure for all partitions of a send: after one,
+   * each partition is sent by itself, so that what another's leader stored is not stored again, nor kept waiting.
+   */
   async #send(entries: Entry[]): Promise<void> {
-    for (let open = entries; open.length > 0 && !this.#closed; open = open.filter(isOpen)) {
-      try {
-        if (!this.#connected) await this.#producer.connect();
-        this.#connected = true;
-        const stored = await this.#producer.sendBatch({ acks: -1, timeout: this.#withinMs, ...toSend(open) });
-        this.#outage.worked();
-        this.#settle(open, stored);
-        return;
-      } catch (error) {
-        if (!isPassing(error)) {
-          for (const { append } of open) this.#reject(append, error);
-          return;
-        }
-        // A connection that failed may be one that never came to be: see `connect` in client.ts.
-        if (errorType(error) === undefined) await this.#producer.disconnect().catch(() => {});
-        if (errorType(error) === undefined) this.#connected = false;
-        await this.#outage.failed(error);
+    let groups = [entries];
+    while (groups.length > 0 && !this.#closed) {
+      const failures = (await Promise.all(groups.map((group) => this.#store(group)))).flat();
+      const [failure] = failures;
+      if (failure === undefined) return;
+      // A connection that failed may be one that never came to be: see `connect` in client.ts.
+      if (errorType(failure) === undefined) {
+        await this.#producer.disconnect().catch(() => {});
+        this.#connected = false;
       }
+      await this.#outage.failed(failure);
+      groups = byPartition(entries.filter(isOpen));
+    }
+  }
+
+  /** Sends once. Returns the failure that may pass; of another all is rejected, where it stands for one partition. */
+  async #store(entries: readonly Entry[]): Promise<unknown[]> {
+    try {
+      if (!this.#connected) await this.#producer.connect();
+      this.#connected = true;
+      const stored = await this.#producer.sendBatch({
+        acks: -1,
+        timeout: this.#withinMs,
+        ...toSend(entries),
+      });
+      this.#outage.worked();
+      this.#settle(entries, stored);
+      return [];
+    } catch (error) {
+      if (isPassing(error) || byPartition(entries).length > 1) return [error];
+      for (const { append } of entries) this.#reject(append, error);
+      return [];
     }
   }
 
@@ -156,12 +175,14 @@ export class Appender {
         Number(baseOffset),
       ]),
     );
-    for (const { record, append, index } of entries) {
+    for (const entry of entries) {
+      const { record, append, index } = entry;
       const place = placeOf(record.topic.stored, record.partition);
       const offset = next.get(place);
       if (offset === undefined) throw new Error(`the brokers did not say where records of ${place} are`);
       next.set(place, offset + 1);
       append.offsets[index] = offset;
+      entry.stored = true;
       if (--append.missing > 0 || append.settled) continue;
       this.#open.delete(append);
       append.settled = true;
@@ -192,8 +213,19 @@ export class Appender {
   }
 }
 
-function isOpen({ append }: Entry): boolean {
-  return !append.settled;
+function isOpen({ append, stored }: Entry): boolean {
+  return !append.settled && !stored;
+}
+
+function byPartition(entries: readonly Entry[]): Entry[][] {
+  const groups = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const place = placeOf(entry.record.topic.stored, entry.record.partition);
+    const group = groups.get(place) ?? [];
+    groups.set(place, group);
+    group.push(entry);
+  }
+  return [...groups.values()];
 }
 
 function toSend(entries: readonly Entry[]) {

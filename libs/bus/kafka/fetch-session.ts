@@ -1,16 +1,13 @@
 import type { Cluster } from "kafkajs";
 import type { Partition } from "../port.ts";
 import { byTopic, MAX_ANSWER_BYTES, type Place, type Read, reads } from "./fetch.ts";
-import { sendFetch } from "./kafkajs.ts";
+import { SESSION_LOST, sendFetch } from "./kafkajs.ts";
 
 /** How long a fetch waits at the broker, in milliseconds, while there are fewer bytes than these to read. */
 export interface Patience {
   maxWaitMs: number;
   minBytes: number;
 }
-
-/** The broker forgot the session, or counts its fetches otherwise: it must begin anew. */
-const SESSION_LOST = new Set([70, 71]);
 
 /** What the broker knows to be asked for. */
 interface Known {
@@ -51,11 +48,11 @@ export class FetchSession {
         topics: byTopic(changed),
         forgottenTopics: namesByTopic(forgotten),
       }).catch((error: unknown) => {
-        this.reset();
+        this.#beginAnew(id);
         throw error;
       });
       if (SESSION_LOST.has(response.errorCode ?? 0)) {
-        this.reset();
+        this.#beginAnew(0);
         continue;
       }
       this.#answered(response.sessionId ?? 0);
@@ -63,9 +60,9 @@ export class FetchSession {
     }
   }
 
-  /** The next fetch names everything again. */
-  reset(): void {
-    this.#id = 0;
+  /** The next fetch names everything again, and ends the session of this id, if any, in favour of a new one. */
+  #beginAnew(id: number): void {
+    this.#id = id;
     this.#epoch = 0;
     this.#known.clear();
   }
@@ -73,7 +70,7 @@ export class FetchSession {
   /** A broker that has no room for a session answers with 0: then every fetch names everything. */
   #answered(id: number): void {
     if (id === 0) {
-      this.reset();
+      this.#beginAnew(0);
       return;
     }
     this.#id = id;

@@ -1,5 +1,6 @@
 import type { Cluster } from "kafkajs";
 import type { BusRecord, Headers, Offset, Partition } from "../port.ts";
+import { sendFetch } from "./kafkajs.ts";
 
 /** At most so many bytes of one partition, and of all, come with one answer; a larger first batch comes all the same. */
 const MAX_PARTITION_BYTES = 1_048_576;
@@ -48,12 +49,15 @@ export async function fetchOnce(
   maxWaitMs: number,
 ): Promise<Read[]> {
   const broker = await cluster.findBroker({ nodeId });
-  const response: FetchResponse = await broker.fetch({
+  const response = await sendFetch(broker, {
     maxWaitTime: maxWaitMs,
     minBytes: 1,
     maxBytes: MAX_ANSWER_BYTES,
     isolationLevel: 0,
+    sessionId: 0,
+    sessionEpoch: -1,
     topics: byTopic(places),
+    forgottenTopics: [],
   });
   return reads(response);
 }

@@ -85,13 +85,28 @@ export interface SessionFetch {
 }
 
 const FETCH_API_KEY = 1;
-const fetchVersions: unknown = require("kafkajs/src/protocol/requests/fetch");
+/** The last version in which a broker that does not lead a partition says so, rather than serve what it has (KIP-392). */
+const LEADER_ONLY = 10;
+const fetchVersions = leaderOnly(require("kafkajs/src/protocol/requests/fetch"));
+const { failure, createErrorFromCode } = require("kafkajs/src/protocol/error");
+
+/** FETCH_SESSION_ID_NOT_FOUND and INVALID_FETCH_SESSION_EPOCH: a session's own affair. */
+export const SESSION_LOST: ReadonlySet<number> = new Set([70, 71]);
+
+function leaderOnly(fetch: { versions: string[]; protocol: unknown }): object {
+  return { ...fetch, versions: fetch.versions.filter((version) => Number(version) <= LEADER_ONLY) };
+}
 
 /** Sends a fetch as it is. @throws where a partition cannot be read; with a session that is lost it answers so. */
 export async function sendFetch(broker: Broker, fetch: SessionFetch): Promise<FetchResponse> {
   if (!isInner(broker)) throw new Error("kafkajs' broker is not what kafkajs 2.2.4 has");
   try {
-    return await broker.connectionPool.send(broker.lookupRequest(FETCH_API_KEY, fetchVersions)(fetch));
+    const request = broker.lookupRequest(FETCH_API_KEY, fetchVersions)(fetch);
+    const response = await broker.connectionPool.send(request);
+    const { errorCode = 0 } = response;
+    // kafkajs looks at the partitions' errors alone.
+    if (failure(errorCode) && !SESSION_LOST.has(errorCode)) throw createErrorFromCode(errorCode);
+    return response;
   } catch (error) {
     // As kafkajs' broker does for its own requests.
     if (error instanceof Error && error.name === "KafkaJSConnectionClosedError") await broker.disconnect();

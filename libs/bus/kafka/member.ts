@@ -226,6 +226,7 @@ function within(
   const { low = 0, end = 0 } = bounds?.get(partition) ?? {};
   const committed = Number(offset);
   if (committed < 0) return { offset: low, note: null };
-  const note = metadata?.startsWith("=") ? metadata.slice(1) : null;
+  // A note tells how to go on at its offset; what is read first now stands elsewhere.
+  const note = committed >= low && metadata?.startsWith("=") ? metadata.slice(1) : null;
   return { offset: Math.min(Math.max(committed, low), end), note };
 }

@@ -61,7 +61,7 @@ class Work implements Duties {
     const lost = [...this.#shares.values()].filter(({ partition }) => !held.has(partition));
     const gained = [...held].filter((partition) => !this.#shares.has(partition));
     for (const share of lost) this.#lose(share);
-    if (lost.length > 0 && gained.length === 0) this.#options.assigned(this.#assignment());
+    if (lost.length > 0) this.#options.assigned(this.#assignment());
     if (gained.length > 0) void this.#gain(gained, held);
     this.#goOn();
   }

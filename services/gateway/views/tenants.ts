@@ -17,7 +17,7 @@ const projection: Projection<(typeof TENANTS_TYPES)[number], Tenants> = {
   apply(tenants, key, message) {
     if (message === null) {
       forget(tenants, key);
-    } else if (message.type === "TenantSnapshot") {
+    } else if (message.type === "TenantSnapshot" && !isOlder(message, tenants.byId.get(message.tenant_id))) {
       forget(tenants, message.tenant_id);
       tenants.byId.set(message.tenant_id, message);
       for (const { key_id, phase, delivered } of message.keys) {
@@ -53,6 +53,11 @@ export class TenantsView {
   stop(): Promise<void> {
     return this.#view.stop();
   }
+}
+
+/** An owner that was deposed may write after its successor, under a key of its own: the version tells. */
+function isOlder({ version }: TenantSnapshot, known: TenantSnapshot | undefined): boolean {
+  return known !== undefined && version < known.version;
 }
 
 function forget(tenants: Tenants, tenantId: string): void {

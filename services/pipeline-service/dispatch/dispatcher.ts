@@ -32,6 +32,9 @@ export class Dispatcher {
   readonly #byRunner = new Map<string, number>();
   readonly #byTenant = new Map<string, number>();
   readonly #expired: (step: ReadyStep) => Promise<void>;
+  /** By runner, the number of the step that it was given last. */
+  readonly #lastGiven = new Map<string, number>();
+  #given = 0;
   #due = false;
   #rotation = 0;
   #timers: Timer[] = [];
@@ -187,6 +190,8 @@ export class Dispatcher {
       this.#inFlight.set(stepKey(ready.step.run_id, ready.step.index), held);
       this.#waits.observe(Math.max(0, clock.now() - ready.since) / 1000);
       count(this.#byRunner, runner.runner, 1);
+      this.#given += 1;
+      this.#lastGiven.set(runner.runner, this.#given);
       count(this.#byTenant, ready.tenantId, 1);
       taken.push({ held, partition: this.#partitionOf(runner) });
     }
@@ -199,7 +204,10 @@ export class Dispatcher {
     for (const runner of runners) {
       const share = this.#runners.share(runner.slots, this.#ready.tenants);
       const free = share - (this.#byRunner.get(runner.runner) ?? 0);
-      if (free > bestFree) {
+      // Of equals the one that waits longest, so that all share the work.
+      const waitsLonger =
+        (this.#lastGiven.get(runner.runner) ?? 0) < (this.#lastGiven.get(best?.runner ?? "") ?? 0);
+      if (free > bestFree || (free === bestFree && free > 0 && waitsLonger)) {
         best = runner;
         bestFree = free;
       }

@@ -11,6 +11,7 @@ const lane = (partition: number): RunLane => ({
   release() {},
   inputsRead: async () => {},
   snapshotNow: async () => {},
+  guard: async () => {},
 });
 
 function ready(of: RunLane, tenantId: string, run_id: string): ReadyStep {

@@ -103,8 +103,18 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     if (!("run_id" in input) || !("attempt" in input)) return;
     const { run_id: runId, tenant_id: tenantId } = input;
     this.dispatcher.renew(runId, input.index, input.attempt);
-    const isOver = lane.streams.get(tenantId)?.state.runs.has(runId) !== true;
-    if (isOver && "type" in input && input.type === "LeaseRenewed") this.#stopping.tell(tenantId, runId);
+    const renews = "type" in input && input.type === "LeaseRenewed";
+    if (renews && !isOpen(lane, tenantId, runId)) void this.#tellAgain(lane, tenantId, runId);
+  }
+
+  /** An owner that was deposed does not know the runs of its successor: it must prove that it still is the owner. */
+  async #tellAgain(lane: RunLane, tenantId: string, runId: string): Promise<void> {
+    try {
+      await lane.guard();
+    } catch {
+      return;
+    }
+    if (!isOpen(lane, tenantId, runId)) this.#stopping.tell(tenantId, runId);
   }
 
   waiting(lane: RunLane, tenantId: string): void {
@@ -169,6 +179,10 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   #offer(lane: RunLane, tenantId: string, run: Run | undefined): void {
     if (run !== undefined) this.dispatcher.offer(lane, tenantId, run);
   }
+}
+
+function isOpen(lane: RunLane, tenantId: string, runId: string): boolean {
+  return lane.streams.get(tenantId)?.state.runs.has(runId) === true;
 }
 
 function counting({ metrics }: PipelineServiceDeps): (event: RunEvent) => void {

@@ -44,6 +44,7 @@ test("while the bus is away, a tenant that is not known yet goes on waiting", as
         isLost: false,
         propose: async () => {},
         release: (tenantId) => resolve([tenantId, asked]),
+        guard: async () => {},
         inputsRead: async () => {},
         snapshotNow: async () => {},
       },

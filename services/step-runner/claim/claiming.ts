@@ -31,7 +31,8 @@ export class Claiming {
   readonly #active = new Map<Assignment, { renewAt: number; stopping: AbortController }>();
   readonly #queueSeconds;
   #partitions: number[] = [];
-  #timers: Timer[] = [];
+  #announcing: Timer | undefined;
+  #renewing: Timer | undefined;
   #running: Running | undefined;
 
   constructor(deps: StepRunnerDeps) {
@@ -60,10 +61,8 @@ export class Claiming {
       },
       (record, done) => this.#take(record, done),
     );
-    this.#timers = [
-      every(clock, ANNOUNCE_MS, () => void this.#announce()),
-      every(clock, 1_000, () => this.#renew()),
-    ];
+    this.#announcing = every(clock, ANNOUNCE_MS, () => void this.#announce());
+    this.#renewing = every(clock, 1_000, () => this.#renew());
     return this.#running;
   }
 
@@ -71,6 +70,7 @@ export class Claiming {
   async stop(graceMs: number): Promise<void> {
     const { bus, clock, instance } = this.#deps;
     await this.#running?.stop();
+    this.#announcing?.clear();
     await bus.append([{ topic: "runners", key: instance, value: null }]).catch(() => undefined);
     const deadline = clock.now() + graceMs;
     while (this.#active.size > 0 && clock.now() < deadline) {
@@ -78,7 +78,7 @@ export class Claiming {
         clock.after(20, resolve);
       });
     }
-    for (const timer of this.#timers) timer.clear();
+    this.#renewing?.clear();
     await this.#stoppedRuns.stop();
     if (this.#active.size === 0) await this.#results.flushed();
   }
@@ -139,7 +139,8 @@ export class Claiming {
     this.#results.send({ type: "StepClaimed", ...attemptOf(assigned), runner: instance, at: now }, trace);
     const outcome = await execute(assigned, this.#deps, stopping.signal);
     this.#active.delete(assigned);
-    this.#report(assigned, outcome);
+    // Nobody waits for it; and if the run is not over after all, a step that was given up here has not failed.
+    if (!stopping.signal.aborted || outcome.ok) this.#report(assigned, outcome);
   }
 
   #report(assigned: Assignment, outcome: StepOutcome): void {
