@@ -88,9 +88,9 @@ export const PLANTED: readonly PlantedFault[] = [
   {
     name: "append-by-attempt",
     what: "a step's job is named by its attempt, not by its try",
-    file: "services/step-runner/steps/bigquery-query.ts",
-    from: "task.try}`,",
-    to: "task.attempt}`,",
+    file: "services/step-runner/steps/step-job.ts",
+    from: "task.try}`;",
+    to: "task.attempt}`;",
     within: 50,
   },
   {

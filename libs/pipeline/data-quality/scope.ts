@@ -115,7 +115,12 @@ export class TableScope implements CheckScope {
   samples(condition: string, columns: readonly Column[]): string {
     const shown = new Map([...this.#sampled, ...columns].map((column) => [column.sql, column]));
     if (shown.size === 0) return "ARRAY<STRING>[]";
-    const text = `LEFT(TO_JSON_STRING(STRUCT(${[...shown.keys()].join(", ")})), ${MAX_SAMPLE_LENGTH})`;
+    const text = `LEFT(TO_JSON_STRING(STRUCT(${[...shown.keys()].map(member).join(", ")})), ${MAX_SAMPLE_LENGTH})`;
     return `ARRAY_AGG(IF(${condition}, ${text}, NULL) IGNORE NULLS LIMIT ${MAX_SAMPLES})`;
   }
+}
+
+/** A column of a sample: a field of a record by its whole path, so that sku.id and project.id stay apart. */
+function member(sql: string): string {
+  return sql.includes(".") ? `${sql} AS ${sql.replaceAll("`", "").replaceAll(".", "_")}` : sql;
 }

@@ -95,7 +95,7 @@ const CASES: Case[] = [
     check: "not_null, columns: [id, service.description]",
     bad: [...GOOD, row(4, 4, { service: "STRUCT('s1', NULL)" }), row(5, 4, { id: "NULL" })],
     failed: 2,
-    sample: { id: 4, description: null },
+    sample: { id: 4, service_description: null },
     nulls: false,
   },
   {

@@ -3,8 +3,8 @@ import { finished } from "@convergence/warehouse/run-once.ts";
 import { type StepContext, StepFailed, stepLabels } from "./step-type.ts";
 
 /** The id of a step's job: a second claimant of a try adopts the job of the first, so that its effect happens once. */
-export function stepJobId({ step, try: tryNumber }: StepContext["task"]): string {
-  return `${step.run_id}_${step.index}_${tryNumber}`;
+export function stepJobId(task: StepContext["task"]): string {
+  return `${task.step.run_id}_${task.step.index}_${task.try}`;
 }
 
 /** What a query job of a step has beside its text. */
