@@ -70,6 +70,7 @@ export async function startEmbedded(
         port: config.LOCAL_BIGQUERY_PORT,
         project: config.GCP_PROJECT_ID,
         file: inDataDir("bigquery.duckdb"),
+        memoryMb: config.LOCAL_BIGQUERY_MEMORY_MB,
       }).then(exitOnFailure(logOf("local-bigquery"))),
     (server) => server.close(),
   );

@@ -15,6 +15,7 @@ await runUntilSignal(logger({ level: "warn", service: "local-bigquery" }), async
         host: config.HOST,
         port: config.LOCAL_BIGQUERY_PORT,
         project: config.GCP_PROJECT_ID,
+        memoryMb: config.LOCAL_BIGQUERY_MEMORY_MB,
         file: folder === undefined ? null : path.join(folder, "bigquery.duckdb"),
       }).catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error);

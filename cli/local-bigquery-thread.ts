@@ -4,7 +4,7 @@ import { startLocalBigQuery } from "@convergence/local-bigquery";
 import { z } from "zod";
 
 const settings = z
-  .object({ host: z.string(), port: z.number(), project: z.string(), file: z.string() })
+  .object({ host: z.string(), port: z.number(), project: z.string(), file: z.string(), memoryMb: z.number() })
   .parse(workerData);
 
 try {

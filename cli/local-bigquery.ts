@@ -8,6 +8,8 @@ export interface LocalBigQuerySettings {
   port: number;
   project: string;
   file: string;
+  /** What DuckDB may use, MB. */
+  memoryMb: number;
 }
 
 /** A local BigQuery in a thread of its own. */

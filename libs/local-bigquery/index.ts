@@ -14,6 +14,8 @@ export interface LocalBigQueryOptions {
   project?: string;
   /** The DuckDB file; null: in memory, gone at close. */
   file: string | null;
+  /** What DuckDB may use, MB; 2048 where it is not given. A statement that needs more fails: resourcesExceeded. */
+  memoryMb?: number;
   clock?: Clock;
   /** Takes one line at a time, without secrets or SQL. */
   log?: (line: string) => void;
@@ -32,7 +34,7 @@ export interface LocalBigQuery {
  */
 export async function startLocalBigQuery(options: LocalBigQueryOptions): Promise<LocalBigQuery> {
   const clock = options.clock ?? systemClock;
-  const store = await Store.open(options.file, clock);
+  const store = await Store.open(options.file, clock, options.memoryMb);
   const jobs = new Jobs(store, clock);
   const service = {
     store,

@@ -54,6 +54,11 @@ const variables = {
   LOCAL_BIGQUERY_DATA_DIR: path(
     "For a local BigQuery as a process of its own: the folder that it keeps its data in. Unset: in memory.",
   ).optional(),
+  LOCAL_BIGQUERY_MEMORY_MB: whole(128, 1_000_000, {
+    description:
+      "What DuckDB may use for the local BigQuery's statements and tables. Rows under way and kept results come on top.",
+    unit: "MB",
+  }).prefault("2048"),
   CONVERGENCE_DATA_DIR: path("Folder of all that is kept: the log, views, local BigQuery, keys.").prefault(
     ".convergence",
   ),

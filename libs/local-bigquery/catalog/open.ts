@@ -18,13 +18,15 @@ const LAYOUT = [
   "CREATE TABLE IF NOT EXISTS bq.jobs (id VARCHAR PRIMARY KEY, created BIGINT, open BOOLEAN, record VARCHAR)",
 ];
 
-/** What SQL must not reach (files, network) and must not change; UTC; bounded memory. */
+/** What SQL must not reach (files, network) and must not change; UTC. */
 const SETTINGS = [
   "SET GLOBAL TimeZone = 'UTC'",
-  "SET GLOBAL max_memory = '2GB'",
   "SET GLOBAL enable_external_access = false",
   "SET GLOBAL lock_configuration = true",
 ];
+
+/** What DuckDB may use, MB. */
+const USUAL_MEMORY = 2_048;
 
 /** Raised where the file cannot be opened, with one line that says why. */
 export class StoreError extends Error {
@@ -32,8 +34,8 @@ export class StoreError extends Error {
 }
 
 /** Opens the file (null: memory) and brings it to this version's layout. Rejects with StoreError. */
-export async function openDatabase(file: string | null): Promise<DuckDBInstance> {
-  const instance = await openInstance(file);
+export async function openDatabase(file: string | null, memoryMb = USUAL_MEMORY): Promise<DuckDBInstance> {
+  const instance = await openInstance(file, memoryMb);
   try {
     const connection = await instance.connect();
     await prepare(connection, file);
@@ -45,9 +47,9 @@ export async function openDatabase(file: string | null): Promise<DuckDBInstance>
   }
 }
 
-async function openInstance(file: string | null): Promise<DuckDBInstance> {
+async function openInstance(file: string | null, memoryMb: number): Promise<DuckDBInstance> {
   try {
-    return await DuckDBInstance.create(file ?? ":memory:", { threads: "2" });
+    return await DuckDBInstance.create(file ?? ":memory:", { threads: "2", max_memory: `${memoryMb}MB` });
   } catch (error) {
     const text = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     throw new StoreError(

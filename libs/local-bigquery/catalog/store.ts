@@ -42,8 +42,8 @@ export class Store {
   }
 
   /** Opens or makes the database; null: in memory. Rejects with StoreError. */
-  static async open(file: string | null, clock: Clock): Promise<Store> {
-    const instance = await openDatabase(file);
+  static async open(file: string | null, clock: Clock, memoryMb?: number): Promise<Store> {
+    const instance = await openDatabase(file, memoryMb);
     const sessions: Session[] = [];
     while (sessions.length < READERS + 2) sessions.push(new Session(await instance.connect()));
     const [writer, clerk, ...idle] = sessions;
