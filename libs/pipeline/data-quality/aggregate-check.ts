@@ -30,7 +30,7 @@ export const aggregate = checkType({
   fields: aggregateFields,
   sql: { aggregate: "expression", equals_query: "sql" },
   check: checkAggregate,
-  about: (args) => `${args.aggregate} = ${args.equals ?? args.equals_query ?? ""}`,
+  about: (args) => args.aggregate,
   plan(args, scope) {
     const stated =
       args.equals === undefined

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CheckType } from "../data-quality/check-type.ts";
 import { CHECK_TYPES, checkSchema, findCheckType, type severity } from "../data-quality/index.ts";
+import { readScalar } from "../parameters.ts";
 import { resolveExpression } from "../sql/bind.ts";
 import { compileSql, type VariableTypes } from "../sql/compile.ts";
 import { asSubquery } from "../sql/subquery.ts";
@@ -144,7 +145,8 @@ function plain(value: unknown): JsonValue {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;
 }
 
+/** The run's `date`, where it has one that is a day. */
 function dayOf({ values }: Scope): string | null {
-  const date = values.get("date");
-  return typeof date === "string" && /^\d{4}-\d{2}-\d{2}$/.test(date) ? date : null;
+  const date = readScalar("date", values.get("date"));
+  return "value" in date ? String(date.value) : null;
 }

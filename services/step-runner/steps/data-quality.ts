@@ -51,7 +51,7 @@ export async function dataQuality(step: QualityStep, context: StepContext): Prom
   return result;
 }
 
-/** Names what failed, without the data: samples are in the tenant's dq_results alone. */
+/** Names what failed and counts it: samples and sums are in the tenant's dq_results alone, errors are logged too. */
 function complaint(table: string, { passed, failures }: QualityVerdict): string {
   const failing = failures.filter(({ severity }) => severity === "fail");
   const named = failing.slice(0, MAX_NAMED).map(told).join("; ");
@@ -60,7 +60,7 @@ function complaint(table: string, { passed, failures }: QualityVerdict): string 
 }
 
 function told({ expectation, failed, observed }: FailedExpectation): string {
-  return failed === null ? `${expectation} cannot be checked: ${observed}` : `${expectation}: ${observed}`;
+  return failed === null ? `${expectation} cannot be checked: ${observed}` : `${expectation}: ${failed}`;
 }
 
 const COLUMNS: MergeJob["columns"] = [
