@@ -8,6 +8,8 @@ import { Runners, SILENT_MS } from "./runners.ts";
 
 /** A tenant holds at most this part of all slots, so that another's step finds one free. */
 const TENANT_PART = 0.8;
+/** A runner with this part of the most free slots is as good as that one. */
+const ABOUT_AS_FREE = 0.75;
 /** Before tasks that could not be sent are sent again, in milliseconds. */
 const RETRY_MS = 100;
 
@@ -32,9 +34,9 @@ export class Dispatcher {
   readonly #byRunner = new Map<string, number>();
   readonly #byTenant = new Map<string, number>();
   readonly #expired: (step: ReadyStep) => Promise<void>;
-  /** By runner, the number of the step that it was given last. */
   readonly #lastGiven = new Map<string, number>();
-  #given = 0;
+  /** How many steps were given. */
+  #steps = 0;
   #due = false;
   #rotation = 0;
   #timers: Timer[] = [];
@@ -190,29 +192,34 @@ export class Dispatcher {
       this.#inFlight.set(stepKey(ready.step.run_id, ready.step.index), held);
       this.#waits.observe(Math.max(0, clock.now() - ready.since) / 1000);
       count(this.#byRunner, runner.runner, 1);
-      this.#given += 1;
-      this.#lastGiven.set(runner.runner, this.#given);
+      this.#steps += 1;
+      this.#lastGiven.set(runner.runner, this.#steps);
       count(this.#byTenant, ready.tenantId, 1);
       taken.push({ held, partition: this.#partitionOf(runner) });
     }
   }
 
-  /** The runner with most free slots of this instance's share; none when all are taken. */
+  /**
+   * A runner with a free slot of this instance's share; none when all are taken. Of those with about as many free slots
+   * as any, the one that was given nothing for longest: so all share the work, however short it is.
+   */
   #freest(runners: RunnerAnnounced[]): RunnerAnnounced | undefined {
-    let best: RunnerAnnounced | undefined;
-    let bestFree = 0;
-    for (const runner of runners) {
+    const free = runners.map((runner) => {
       const share = this.#runners.share(runner.slots, this.#ready.tenants);
-      const free = share - (this.#byRunner.get(runner.runner) ?? 0);
-      // Of equals the one that waits longest, so that all share the work.
-      const waitsLonger =
-        (this.#lastGiven.get(runner.runner) ?? 0) < (this.#lastGiven.get(best?.runner ?? "") ?? 0);
-      if (free > bestFree || (free === bestFree && free > 0 && waitsLonger)) {
-        best = runner;
-        bestFree = free;
-      }
+      return { runner, slots: share - (this.#byRunner.get(runner.runner) ?? 0) };
+    });
+    const most = Math.max(0, ...free.map(({ slots }) => slots));
+    let chosen: RunnerAnnounced | undefined;
+    for (const { runner, slots } of free) {
+      if (slots <= 0 || slots < most * ABOUT_AS_FREE) continue;
+      if (chosen === undefined || this.#given(runner) < this.#given(chosen)) chosen = runner;
     }
-    return best;
+    return chosen;
+  }
+
+  /** The number of the step that the runner was given last. */
+  #given({ runner }: RunnerAnnounced): number {
+    return this.#lastGiven.get(runner) ?? 0;
   }
 
   #partitionOf({ partitions }: RunnerAnnounced): number {
