@@ -4,6 +4,7 @@ import { issueApiKey } from "./routes/issue-api-key.ts";
 import { listApiKeys } from "./routes/list-api-keys.ts";
 import { listRuns } from "./routes/list-runs.ts";
 import { onboard } from "./routes/onboard.ts";
+import { readAudit } from "./routes/read-audit.ts";
 import { readCustomer } from "./routes/read-customer.ts";
 import { readRun } from "./routes/read-run.ts";
 import { readSteps } from "./routes/read-steps.ts";
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   issueApiKey,
   rotateApiKey,
   revokeApiKey,
+  readAudit,
   submitRun,
   listRuns,
   readRun,

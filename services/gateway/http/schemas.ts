@@ -14,6 +14,18 @@ export const tenantParams = z.object({
   tenant_id: z.string().meta({ description: "The customer's id.", example: "acmeinc_23xv2" }),
 });
 
+const MAX_LIMIT = 200;
+const WHOLE = `a whole number from 1 to ${MAX_LIMIT}`;
+
+/** How many a page holds. */
+export const limit = z
+  .string()
+  .regex(/^\d{1,3}$/, WHOLE)
+  .transform(Number)
+  .refine((n) => n >= 1 && n <= MAX_LIMIT, WHOLE)
+  .default(50)
+  .meta({ type: "integer", minimum: 1, maximum: MAX_LIMIT, default: 50 });
+
 export const runId = z.string().meta({
   description: "pipeline_logging_id, as the run's start told it.",
   example: "550e8400-e29b-41d4-a716-446655440000",

@@ -3,6 +3,7 @@ import type { Delivery } from "../delivery.ts";
 import type { GatewayDeps } from "../deps.ts";
 import type { RunStreams } from "../events/streams.ts";
 import type { Replies } from "../replies.ts";
+import type { AuditView } from "../views/audit/view.ts";
 import type { KeysView } from "../views/keys.ts";
 import type { RunsView } from "../views/runs/view.ts";
 import type { TenantsView } from "../views/tenants.ts";
@@ -14,6 +15,7 @@ export interface Context {
   keys: KeysView;
   tenants: TenantsView;
   runs: RunsView;
+  audit: AuditView;
   replies: Replies;
   delivery: Delivery;
   streams: RunStreams;

@@ -7,13 +7,17 @@ export interface Databases {
 }
 
 /** Raised whenever a view's tables or meaning change: views of another version are dropped and rebuilt. */
-const VIEWS_VERSION = 1;
+const VIEWS_VERSION = 2;
 
 const VIEWS_SCHEMA = `
   CREATE TABLE mirror (
     topic TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (topic, key)
   ) WITHOUT ROWID;
   CREATE TABLE mirrored (topic TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE audit (
+    tenant_id TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL, entry TEXT NOT NULL, reading TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, version)
+  ) WITHOUT ROWID;
   CREATE TABLE positions (
     topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
     mark_at INTEGER NOT NULL, mark TEXT, PRIMARY KEY (topic, partition)

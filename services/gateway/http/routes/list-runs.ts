@@ -1,9 +1,6 @@
 import { z } from "zod";
 import { defineRoute } from "../define-route.ts";
-import { runSummary, status } from "../schemas.ts";
-
-const MAX_LIMIT = 200;
-const WHOLE = `a whole number from 1 to ${MAX_LIMIT}`;
+import { limit, runSummary, status } from "../schemas.ts";
 
 const moment = (description: string) =>
   z
@@ -29,13 +26,7 @@ export const listRuns = defineRoute({
     status: status.optional(),
     from: moment("Started at this time or later."),
     to: moment("Started before this time."),
-    limit: z
-      .string()
-      .regex(/^\d{1,3}$/, WHOLE)
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= MAX_LIMIT, WHOLE)
-      .default(50)
-      .meta({ type: "integer", minimum: 1, maximum: MAX_LIMIT, default: 50 }),
+    limit,
     cursor: z.string().max(256).optional().meta({ description: "next_cursor of the page before." }),
   }),
   success: {
