@@ -13,7 +13,7 @@ import { integer, makeToken, noContent, ok, type Reply, type Request, readToken 
 import type { Service } from "./service.ts";
 
 /** How long jobs.insert waits for a job before it answers that it is running, milliseconds. */
-const INSERT_WAIT = 500;
+const INSERT_WAIT = 1_500;
 
 export function locationOf(service: Service, project: string, asked: unknown, query: JsonObject): string {
   if (typeof asked === "string" && asked !== "") return asked;
