@@ -76,6 +76,31 @@ describe("keys under Cloud KMS, chosen by the environment", () => {
     assert.equal(z.array(z.object({})).parse(body.api_keys).length, 2);
   });
 
+  test("the tenant reads who asked for what, what was refused among it, by the request's id", async () => {
+    const headers = { "X-Request-Id": "audited-1" };
+    await ask(`${KEYS}/nobody`, "DELETE", {}, headers);
+    const path = `${url}/api/v1/customers/${TENANT}/audit`;
+    const { body } = await call(path, "GET", undefined, { "X-API-Key": key });
+    const entries = z.array(z.record(z.string(), z.unknown())).parse(body.entries);
+    const [newest] = entries;
+    assert.deepEqual(
+      [newest?.action, newest?.outcome, newest?.reason, newest?.request_id],
+      ["api-key.revoke", "refused", "key-not-found", "audited-1"],
+    );
+    assert.match(String(newest?.actor), /^key:./);
+    const onboardings = entries.filter(({ action }) => action === "tenant.onboard").toReversed();
+    assert.deepEqual(
+      onboardings.map(({ actor, outcome, reason }) => [actor, outcome, reason]),
+      [
+        ["admin", "accepted", null],
+        ["platform", "failed", "key-not-encrypted"],
+        ["admin", "accepted", null],
+        ["platform", "done", null],
+      ],
+    );
+    assert.ok(!JSON.stringify(body).includes("_api_"));
+  });
+
   test("a rotated key works on for its grace time; a repeat replaces the new one alone", async () => {
     const old = shown.parse((await ask(KEYS, "POST", { scopes: ["read"] })).body);
     const path = `${KEYS}/${old.key_id}/rotate`;
