@@ -19,6 +19,7 @@ test("without any variable the embedded mode's defaults hold", () => {
     PORT: 8080,
     HOST: "127.0.0.1",
     LOCAL_BIGQUERY_PORT: 9050,
+    LOCAL_BIGQUERY_MEMORY_MB: 2048,
     CONVERGENCE_DATA_DIR: ".convergence",
     CONVERGENCE_CONFIGS_DIR: "configs",
     CONVERGENCE_URL: "http://127.0.0.1:8080",
