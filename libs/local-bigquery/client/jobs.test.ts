@@ -250,6 +250,31 @@ steps("timeouts and cancelling", {
     for (const [job] of jobs) await fails(job.promise(), "stopped", /cancel/);
     assert.deepEqual(await step.rows("SELECT 1 AS a"), [{ a: 1 }]);
   },
+  "a statement that is cancelled before its turn strikes none of those behind it": async (step) => {
+    await withTable(step);
+    const insert = (name: string, query: string) =>
+      step.client.createQueryJob({ query, jobId: own(step, name) });
+    const into = `INSERT INTO ${step.id}.t SELECT`;
+    const busy = `${into} ANY_VALUE(a), 'busy' FROM UNNEST(GENERATE_ARRAY(1, 20000)) a, UNNEST(GENERATE_ARRAY(1, 4000)) b WHERE MOD(a * b, 7) = 3`;
+    const first = insert("busy", busy);
+    const waits = insert("waits", `${into} 3, 'waits'`);
+    const behind = Array.from({ length: 12 }, (_, n) => insert(`behind${n}`, `${into} ${n}, 'behind'`));
+    // It is answered late, as it waits: the cancel comes once it is there.
+    const isThere = () =>
+      step.client
+        .job(own(step, "waits"))
+        .getMetadata()
+        .catch(() => null);
+    while ((await isThere()) === null);
+    await step.client.job(own(step, "waits")).cancel();
+    const [job] = await waits;
+    await fails(job.promise(), "stopped", /User requested cancellation/);
+    for (const asked of [first, ...behind]) await (await asked)[0].promise();
+    assert.deepEqual(
+      await step.rows("SELECT name, COUNT(*) AS n FROM t WHERE id < 99 GROUP BY name HAVING name = 'behind'"),
+      [{ name: "behind", n: 12 }],
+    );
+  },
   "cancelling a job that is done changes nothing": async (step) => {
     const jobId = own(step, "done");
     await step.ran({ query: "SELECT 1 AS a", jobId });

@@ -146,7 +146,8 @@ export class Jobs {
     return {
       job,
       interruptible: (interrupt) => {
-        live.interrupt = interrupt;
+        // What was stopped before its turn never has it: its interrupts would hit those whose turn it is.
+        live.interrupt = live.stopped === undefined ? interrupt : undefined;
         if (interrupt && live.stopped !== undefined) throw new BigQueryError("stopped", live.stopped);
       },
       record: (transaction, statistics) => record(live, transaction, this.#done(job, statistics)),
