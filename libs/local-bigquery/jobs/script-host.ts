@@ -59,10 +59,18 @@ export class ScriptHost {
     const { store, sizes } = this.#engine;
     const { project, location, created: now } = this.#running.job;
     this.#running.interruptible(() => store.interruptWriter());
-    const query = { ...this.#query, parameters };
-    const outcome = await runEffect({ transaction, store, sizes, project, location, query, now }, statement);
-    if (statement.plan.kind !== "select" && !this.#open) await this.#running.recordRunning(transaction);
-    return outcome;
+    try {
+      const query = { ...this.#query, parameters };
+      const outcome = await runEffect(
+        { transaction, store, sizes, project, location, query, now },
+        statement,
+      );
+      if (statement.plan.kind !== "select" && !this.#open) await this.#running.recordRunning(transaction);
+      return outcome;
+    } finally {
+      // Between its statements the writer is others'.
+      this.#running.interruptible(undefined);
+    }
   }
 
   /** Reads with a query of the script's own (the value of an expression). */
@@ -70,7 +78,9 @@ export class ScriptHost {
     const { store } = this.#engine;
     if (this.#open) {
       this.#running.interruptible(() => store.interruptWriter());
-      return this.#open.read((transaction) => work(transaction.session));
+      return this.#open
+        .read((transaction) => work(transaction.session))
+        .finally(() => this.#running.interruptible(undefined));
     }
     return store
       .read(work, (interrupt) => this.#running.interruptible(interrupt))
