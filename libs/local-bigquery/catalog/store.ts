@@ -131,14 +131,10 @@ export class Store {
     return result;
   }
 
-  /** Runs a reading statement on a free session; `started` is given a way to stop it. */
-  async read<T>(
-    work: (session: Session) => Promise<T>,
-    started?: (interrupt: () => void) => void,
-  ): Promise<T> {
+  /** Runs a reading statement on a free session. */
+  async read<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const session = this.#idle.pop() ?? (await new Promise<Session>((free) => this.#waiting.push(free)));
     try {
-      started?.(() => session.interrupt());
       return await work(session);
     } finally {
       const next = this.#waiting.shift();

@@ -20,8 +20,11 @@ export type Work = (running: Running) => Promise<Outcome>;
 /** What a job's work is handed. */
 export interface Running {
   job: Job;
-  /** Given a way to stop the statement under way, and undefined when there is none. Throws if the job has to stop. */
-  interruptible(interrupt: (() => void) | undefined): void;
+  /**
+   * Does work that `interrupt` stops: for no longer than that, since what it stops may be another job's afterwards.
+   * Throws if the job has to stop, before the work or in it.
+   */
+  interruptible<T>(interrupt: () => void, work: () => Promise<T>): Promise<T>;
   /** Stores the job as done, in the transaction that makes its effect. */
   record(transaction: Transaction, statistics: JsonObject): Promise<void>;
   /** Stores the job as still running, in a transaction that makes a part of its effect. */
@@ -135,7 +138,6 @@ export class Jobs {
       await this.#fail(key, live, fromDuck(error));
     } finally {
       timer?.clear();
-      live.interrupt = undefined;
       this.#live.delete(key);
       if (live.noted) this.#late.forget(key);
     }
@@ -145,10 +147,14 @@ export class Jobs {
     const { job } = live;
     return {
       job,
-      interruptible: (interrupt) => {
-        // What was stopped before its turn never has it: its interrupts would hit those whose turn it is.
-        live.interrupt = live.stopped === undefined ? interrupt : undefined;
-        if (interrupt && live.stopped !== undefined) throw new BigQueryError("stopped", live.stopped);
+      interruptible: async (interrupt, work) => {
+        if (live.stopped !== undefined) throw new BigQueryError("stopped", live.stopped);
+        live.interrupt = interrupt;
+        try {
+          return await work();
+        } finally {
+          live.interrupt = undefined;
+        }
       },
       record: (transaction, statistics) => record(live, transaction, this.#done(job, statistics)),
       recordRunning: async (transaction) => {

@@ -36,18 +36,18 @@ export class QueryEngine {
   #change(query: QueryConfiguration, running: Running): Promise<Outcome> {
     const { store, sizes, lowering } = this;
     const { project, location, created } = running.job;
-    return store.write(async (transaction) => {
-      running.interruptible(() => store.interruptWriter());
-      try {
-        const statement = lowering.lower(transaction.catalog, project, query);
-        const effect = { transaction, store, sizes, project, location, query, now: created };
-        const outcome = await runEffect(effect, statement);
-        await running.record(transaction, outcome.statistics);
-        return outcome;
-      } finally {
-        running.interruptible(undefined);
-      }
-    });
+    return store.write((transaction) =>
+      running.interruptible(
+        () => store.interruptWriter(),
+        async () => {
+          const statement = lowering.lower(transaction.catalog, project, query);
+          const effect = { transaction, store, sizes, project, location, query, now: created };
+          const outcome = await runEffect(effect, statement);
+          await running.record(transaction, outcome.statistics);
+          return outcome;
+        },
+      ),
+    );
   }
 
   /**
@@ -97,7 +97,7 @@ export class QueryEngine {
     return outcome;
   }
 
-  async #step(
+  #step(
     query: QueryConfiguration,
     running: Running,
     transaction: Transaction,
@@ -105,16 +105,14 @@ export class QueryEngine {
   ): Promise<Outcome> {
     const { store, sizes, lowering } = this;
     const { project, location, created } = running.job;
-    running.interruptible(() => store.interruptWriter());
-    try {
-      const statement = lowering.lowerAfresh(transaction.catalog, project, query, index);
-      return await runEffect(
-        { transaction, store, sizes, project, location, query, now: created },
-        statement,
-      );
-    } finally {
-      running.interruptible(undefined);
-    }
+    return running.interruptible(
+      () => store.interruptWriter(),
+      async () => {
+        const statement = lowering.lowerAfresh(transaction.catalog, project, query, index);
+        const effect = { transaction, store, sizes, project, location, query, now: created };
+        return runEffect(effect, statement);
+      },
+    );
   }
 
   /** Runs a query; again where the catalog changed meanwhile, as its tables may be others now. */
@@ -134,28 +132,20 @@ export class QueryEngine {
     }
   }
 
-  async #readOnce(query: QueryConfiguration, running: Running): Promise<Outcome> {
+  #readOnce(query: QueryConfiguration, running: Running): Promise<Outcome> {
     const { store, sizes, lowering } = this;
     const { project, created } = running.job;
-    try {
-      return await store.read(
-        (session) => {
+    return store.read((session) =>
+      running.interruptible(
+        () => session.interrupt(),
+        async () => {
           const statement = lowering.lower(store.catalog, project, query);
           if (statement.plan.kind !== "select") throw new Error("not a query");
-          return runSelect(
-            session,
-            sizes,
-            statement,
-            statement.plan,
-            valuesOf(statement, query, created),
-            query.maximumBytes,
-          );
+          const values = valuesOf(statement, query, created);
+          return runSelect(session, sizes, statement, statement.plan, values, query.maximumBytes);
         },
-        (interrupt) => running.interruptible(interrupt),
-      );
-    } finally {
-      running.interruptible(undefined);
-    }
+      ),
+    );
   }
 }
 

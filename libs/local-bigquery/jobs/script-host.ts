@@ -51,40 +51,41 @@ export class ScriptHost {
     return plan.kind === "select" ? this.#open.read(work) : this.#open.run(work);
   }
 
-  async #effect(
+  #effect(
     transaction: Transaction,
     statement: Statement,
     parameters: Map<string, Parameter>,
   ): Promise<Outcome> {
     const { store, sizes } = this.#engine;
     const { project, location, created: now } = this.#running.job;
-    this.#running.interruptible(() => store.interruptWriter());
-    try {
-      const query = { ...this.#query, parameters };
-      const outcome = await runEffect(
-        { transaction, store, sizes, project, location, query, now },
-        statement,
-      );
-      if (statement.plan.kind !== "select" && !this.#open) await this.#running.recordRunning(transaction);
-      return outcome;
-    } finally {
-      // Between its statements the writer is others'.
-      this.#running.interruptible(undefined);
-    }
+    return this.#running.interruptible(
+      () => store.interruptWriter(),
+      async () => {
+        const query = { ...this.#query, parameters };
+        const effect = { transaction, store, sizes, project, location, query, now };
+        const outcome = await runEffect(effect, statement);
+        if (statement.plan.kind !== "select" && !this.#open) await this.#running.recordRunning(transaction);
+        return outcome;
+      },
+    );
   }
 
   /** Reads with a query of the script's own (the value of an expression). */
   read<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const { store } = this.#engine;
-    if (this.#open) {
-      this.#running.interruptible(() => store.interruptWriter());
-      return this.#open
-        .read((transaction) => work(transaction.session))
-        .finally(() => this.#running.interruptible(undefined));
+    const open = this.#open;
+    if (open) {
+      return this.#running.interruptible(
+        () => store.interruptWriter(),
+        () => open.read((transaction) => work(transaction.session)),
+      );
     }
-    return store
-      .read(work, (interrupt) => this.#running.interruptible(interrupt))
-      .finally(() => this.#running.interruptible(undefined));
+    return store.read((session) =>
+      this.#running.interruptible(
+        () => session.interrupt(),
+        () => work(session),
+      ),
+    );
   }
 
   async begin(): Promise<void> {
@@ -112,7 +113,6 @@ export class ScriptHost {
 
   /** Ends what the script left open: it is rolled back. */
   async close(): Promise<void> {
-    this.#running.interruptible(undefined);
     if (this.#open) await this.rollback();
   }
 }
