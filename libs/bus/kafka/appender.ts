@@ -218,14 +218,7 @@ function isOpen({ append, stored }: Entry): boolean {
 }
 
 function byPartition(entries: readonly Entry[]): Entry[][] {
-  const groups = new Map<string, Entry[]>();
-  for (const entry of entries) {
-    const place = placeOf(entry.record.topic.stored, entry.record.partition);
-    const group = groups.get(place) ?? [];
-    groups.set(place, group);
-    group.push(entry);
-  }
-  return [...groups.values()];
+  return [...Map.groupBy(entries, ({ record }) => placeOf(record.topic.stored, record.partition)).values()];
 }
 
 function toSend(entries: readonly Entry[]) {

@@ -1,6 +1,5 @@
 import type { Cluster } from "kafkajs";
-import type { Partition } from "../port.ts";
-import { byTopic, MAX_ANSWER_BYTES, type Place, type Read, reads } from "./fetch.ts";
+import { byTopic, type Place, type Read, reads, toRead } from "./fetch.ts";
 import { SESSION_LOST, sendFetch } from "./kafkajs.ts";
 
 /** How long a fetch waits at the broker, in milliseconds, while there are fewer bytes than these to read. */
@@ -9,23 +8,17 @@ export interface Patience {
   minBytes: number;
 }
 
-/** What the broker knows to be asked for. */
-interface Known {
-  topic: string;
-  partition: Partition;
-  offset: number;
-}
-
 /**
  * Fetches from one broker, in an incremental fetch session (KIP-227): a request names only the partitions whose place
  * changed, an answer only those with records. A service asks for dozens of partitions and gets records of one or two;
- * kafkajs has no sessions and names every partition, in a topic entry of its own, both ways (measured: three quarters
- * of a service's CPU under a single client). One fetch at a time.
+ * kafkajs has no sessions and names every partition, in a topic entry of its own, both ways (measured with 72
+ * partitions: 0.47 ms of CPU a hop instead of 0.72). One fetch at a time.
  */
 export class FetchSession {
   #id = 0;
   #epoch = 0;
-  #known = new Map<string, Known>();
+  /** What the broker knows to be asked for. */
+  #known = new Map<string, Place>();
 
   /** Reads from these places; with too little to read it waits at the broker. Throws if one cannot be read. */
   async fetch(
@@ -41,12 +34,10 @@ export class FetchSession {
       const response = await sendFetch(broker, {
         maxWaitTime: maxWaitMs,
         minBytes,
-        maxBytes: MAX_ANSWER_BYTES,
-        isolationLevel: 0,
         sessionId: id,
         sessionEpoch: epoch,
-        topics: byTopic(changed),
-        forgottenTopics: namesByTopic(forgotten),
+        topics: byTopic(changed, toRead),
+        forgottenTopics: byTopic(forgotten, ({ partition }) => partition),
       }).catch((error: unknown) => {
         this.#beginAnew(id);
         throw error;
@@ -78,7 +69,7 @@ export class FetchSession {
     this.#epoch = this.#epoch === 0x7fffffff ? 1 : this.#epoch + 1;
   }
 
-  #difference(places: readonly Place[]): { changed: Place[]; forgotten: Known[] } {
+  #difference(places: readonly Place[]): { changed: Place[]; forgotten: Place[] } {
     const wanted = new Map(places.map((place) => [`${place.topic}/${place.partition}`, place]));
     const changed: Place[] = [];
     for (const [key, place] of wanted) {
@@ -88,14 +79,4 @@ export class FetchSession {
     this.#known = wanted;
     return { changed, forgotten };
   }
-}
-
-function namesByTopic(places: readonly Known[]): { topic: string; partitions: Partition[] }[] {
-  const topics = new Map<string, Partition[]>();
-  for (const { topic, partition } of places) {
-    const partitions = topics.get(topic) ?? [];
-    topics.set(topic, partitions);
-    partitions.push(partition);
-  }
-  return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
 }

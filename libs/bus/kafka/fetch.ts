@@ -2,9 +2,8 @@ import type { Cluster } from "kafkajs";
 import type { BusRecord, Headers, Offset, Partition } from "../port.ts";
 import { sendFetch } from "./kafkajs.ts";
 
-/** At most so many bytes of one partition, and of all, come with one answer; a larger first batch comes all the same. */
+/** At most so many bytes of one partition come with one answer; a larger first batch comes all the same. */
 const MAX_PARTITION_BYTES = 1_048_576;
-export const MAX_ANSWER_BYTES = 10_485_760;
 
 /** A record as kafkajs decodes it. */
 export interface StoredRecord {
@@ -52,11 +51,9 @@ export async function fetchOnce(
   const response = await sendFetch(broker, {
     maxWaitTime: maxWaitMs,
     minBytes: 1,
-    maxBytes: MAX_ANSWER_BYTES,
-    isolationLevel: 0,
     sessionId: 0,
     sessionEpoch: -1,
-    topics: byTopic(places),
+    topics: byTopic(places, toRead),
     forgottenTopics: [],
   });
   return reads(response);
@@ -69,15 +66,18 @@ export function reads({ responses }: FetchResponse): Read[] {
   );
 }
 
-/** Places as kafkajs wants them. */
-export function byTopic(places: readonly Place[]) {
-  const topics = new Map<string, { partition: Partition; fetchOffset: string; maxBytes: number }[]>();
-  for (const { topic, partition, offset } of places) {
-    const partitions = topics.get(topic) ?? [];
-    topics.set(topic, partitions);
-    partitions.push({ partition, fetchOffset: String(offset), maxBytes: MAX_PARTITION_BYTES });
-  }
-  return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
+/** Places as kafkajs wants them: by topic, each partition as `asked` says. */
+export function byTopic<T>(
+  places: readonly Place[],
+  asked: (place: Place) => T,
+): { topic: string; partitions: T[] }[] {
+  const groups = Map.groupBy(places, ({ topic }) => topic);
+  return [...groups].map(([topic, group]) => ({ topic, partitions: group.map(asked) }));
+}
+
+/** A partition that is to be read, as kafkajs wants it. */
+export function toRead({ partition, offset }: Place) {
+  return { partition, fetchOffset: String(offset), maxBytes: MAX_PARTITION_BYTES };
 }
 
 const NO_HEADERS: Headers = Object.freeze({});

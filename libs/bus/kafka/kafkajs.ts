@@ -1,5 +1,5 @@
 /**
- * kafkajs 2.2.4 with two faults mended. Everything here that speaks to kafkajs imports it from this file.
+ * kafkajs 2.2.4 with two faults mended, and the fetch that it does not offer. Everything here that speaks to kafkajs imports it from this file.
  * kafkajs is at its last release (February 2023); the package file holds it at that version.
  */
 import { createRequire } from "node:module";
@@ -76,8 +76,6 @@ function isQueue(value: unknown): value is Queue {
 export interface SessionFetch {
   maxWaitTime: number;
   minBytes: number;
-  maxBytes: number;
-  isolationLevel: number;
   sessionId: number;
   sessionEpoch: number;
   topics: object[];
@@ -87,25 +85,46 @@ export interface SessionFetch {
 const FETCH_API_KEY = 1;
 /** The last version in which a broker that does not lead a partition says so, rather than serve what it has (KIP-392). */
 const LEADER_ONLY = 10;
-const fetchVersions = leaderOnly(require("kafkajs/src/protocol/requests/fetch"));
-const { failure, createErrorFromCode } = require("kafkajs/src/protocol/error");
+/** At most so many bytes come with one answer; a larger first batch comes all the same. */
+const MAX_ANSWER_BYTES = 10_485_760;
 
 /** FETCH_SESSION_ID_NOT_FOUND and INVALID_FETCH_SESSION_EPOCH: a session's own affair. */
 export const SESSION_LOST: ReadonlySet<number> = new Set([70, 71]);
 
-function leaderOnly(fetch: { versions: string[]; protocol: unknown }): object {
+const fetchVersions = leaderOnly(require("kafkajs/src/protocol/requests/fetch"));
+const protocolErrors: unknown = require("kafkajs/src/protocol/error");
+
+function leaderOnly(fetch: unknown): object {
+  if (!isVersioned(fetch))
+    throw new Error("kafkajs/src/protocol/requests/fetch is not what kafkajs 2.2.4 has");
   return { ...fetch, versions: fetch.versions.filter((version) => Number(version) <= LEADER_ONLY) };
+}
+
+function isVersioned(value: unknown): value is { versions: string[] } {
+  return typeof value === "object" && value !== null && "versions" in value && Array.isArray(value.versions);
+}
+
+/** A broker's error code as kafkajs has its errors. */
+function protocolError(code: number): Error {
+  if (!hasErrors(protocolErrors)) throw new Error("kafkajs/src/protocol/error is not what kafkajs 2.2.4 has");
+  return protocolErrors.createErrorFromCode(code);
+}
+
+function hasErrors(value: unknown): value is { createErrorFromCode(code: number): Error } {
+  return typeof value === "object" && value !== null && "createErrorFromCode" in value;
 }
 
 /** Sends a fetch as it is. @throws where a partition cannot be read; with a session that is lost it answers so. */
 export async function sendFetch(broker: Broker, fetch: SessionFetch): Promise<FetchResponse> {
   if (!isInner(broker)) throw new Error("kafkajs' broker is not what kafkajs 2.2.4 has");
   try {
-    const request = broker.lookupRequest(FETCH_API_KEY, fetchVersions)(fetch);
-    const response = await broker.connectionPool.send(request);
+    const request = broker.lookupRequest(FETCH_API_KEY, fetchVersions);
+    // Not only what is committed: there are no transactions here.
+    const bounds = { maxBytes: MAX_ANSWER_BYTES, isolationLevel: 0 };
+    const response = await broker.connectionPool.send(request({ ...fetch, ...bounds }));
     const { errorCode = 0 } = response;
     // kafkajs looks at the partitions' errors alone.
-    if (failure(errorCode) && !SESSION_LOST.has(errorCode)) throw createErrorFromCode(errorCode);
+    if (errorCode !== 0 && !SESSION_LOST.has(errorCode)) throw protocolError(errorCode);
     return response;
   } catch (error) {
     // As kafkajs' broker does for its own requests.
