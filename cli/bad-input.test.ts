@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { rm } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { localClient } from "./demo/bigquery.ts";
+import { configsWith } from "./testing/configs.ts";
 import { type Answer, call, eventually, onboard, type TenantClient, tenantClient } from "./testing/http.ts";
 import { freshPlace, type Place, type Platform, startPlatform } from "./testing/platform.ts";
 
 const PROJECT = "gac-prod-471220";
 const EXPORT = "gcp/cost/bill-sample-export-template";
-const root = path.dirname(import.meta.dirname);
 
 const TEMPLATES: Record<string, string> = {
   broken: "description: x\nsteps:\n  - step_id: a\n    type: bigquery_qurey\n",
@@ -35,11 +33,7 @@ describe("bad input, through everything", () => {
 
   before(async () => {
     place = await freshPlace();
-    configs = await mkdtemp(path.join(tmpdir(), "convergence-configs-"));
-    await cp(path.join(root, "configs"), configs, { recursive: true });
-    for (const [name, text] of Object.entries(TEMPLATES)) {
-      await writeFile(path.join(configs, "gcp", "example", `${name}.yml`), text);
-    }
+    configs = await configsWith(TEMPLATES);
     platform = await startPlatform(place, { CONVERGENCE_CONFIGS_DIR: configs, LOG_LEVEL: "fatal" });
     alice = tenantClient(platform.url, "alice_1", await onboard(platform.url, "alice_1"));
     bob = tenantClient(platform.url, "Bob_2", await onboard(platform.url, "Bob_2"));

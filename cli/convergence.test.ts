@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { listen } from "@convergence/runtime";
 import { z } from "zod";
 import { loadBilling, localClient } from "./demo/bigquery.ts";
 import { billingSample } from "./demo/billing-rows.ts";
+import { configsWith } from "./testing/configs.ts";
 import { convergence } from "./testing/convergence.ts";
 import { call, onboard } from "./testing/http.ts";
 import { freshPlace, type Place, type Platform, startPlatform } from "./testing/platform.ts";
@@ -50,11 +50,7 @@ describe("convergence, against a platform", () => {
   let env: Record<string, string>;
   before(async () => {
     place = await freshPlace();
-    configs = await mkdtemp(path.join(tmpdir(), "convergence-configs-"));
-    await cp(path.join(root, "configs"), configs, { recursive: true });
-    for (const [name, text] of Object.entries(TEMPLATES)) {
-      await writeFile(path.join(configs, "gcp", "example", `${name}.yml`), text);
-    }
+    configs = await configsWith(TEMPLATES);
     platform = await startPlatform(place, { CONVERGENCE_CONFIGS_DIR: configs, LOG_LEVEL: "fatal" });
     key = await onboard(platform.url, TENANT);
     await loadBilling(localClient(platform.bigQueryUrl, PROJECT), TENANT, billingSample(root));

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { rm } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { localClient } from "./demo/bigquery.ts";
+import { configsWith } from "./testing/configs.ts";
 import { type Answer, call, eventually, onboard, type TenantClient, tenantClient } from "./testing/http.ts";
 import { freshPlace, type Place, type Platform, startPlatform } from "./testing/platform.ts";
 
 const PROJECT = "gac-prod-471220";
-const root = path.dirname(import.meta.dirname);
 
 /** A query that goes on for minutes. */
 const LONG =
@@ -44,11 +42,7 @@ describe("runs that are cancelled and retried", () => {
 
   before(async () => {
     place = await freshPlace();
-    configs = await mkdtemp(path.join(tmpdir(), "convergence-configs-"));
-    await cp(path.join(root, "configs"), configs, { recursive: true });
-    for (const [name, text] of Object.entries(TEMPLATES)) {
-      await writeFile(path.join(configs, "gcp", "example", `${name}.yml`), text);
-    }
+    configs = await configsWith(TEMPLATES);
     platform = await startPlatform(place, { CONVERGENCE_CONFIGS_DIR: configs, LOG_LEVEL: "fatal" });
     client = tenantClient(platform.url, "ends_1", await onboard(platform.url, "ends_1"));
   });

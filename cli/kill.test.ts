@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { rm } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { localClient } from "./demo/bigquery.ts";
+import { configsWith } from "./testing/configs.ts";
 import { call, eventually, tenantClient } from "./testing/http.ts";
 import { freshPlace, type Place, type Platform, startPlatform } from "./testing/platform.ts";
 
 const PROJECT = "gac-prod-471220";
 const MOMENTS = 10;
-const root = path.dirname(import.meta.dirname);
 
 const APPEND = `pipeline_id: "{pipeline_id}"
 description: "Appends a row, three times over"
@@ -19,14 +17,6 @@ steps:
   - { step_id: second, type: bigquery_query, query: "SELECT '{run_id}' AS run_id, 2 AS step", destination: { table: appended, write_mode: append } }
   - { step_id: third, type: bigquery_query, query: "SELECT '{run_id}' AS run_id, 3 AS step", destination: { table: appended, write_mode: append } }
 `;
-
-/** The project's configs, and a template that appends. */
-async function configsWithAppend(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), "convergence-configs-"));
-  await cp(path.join(root, "configs"), folder, { recursive: true });
-  await writeFile(path.join(folder, "gcp", "example", "append.yml"), APPEND);
-  return folder;
-}
 
 /** Kills the platform `ms` milliseconds after a request was sent, whether it was answered or not. */
 async function killedAfter(platform: Platform, ms: number, request: Promise<unknown>): Promise<void> {
@@ -48,7 +38,7 @@ describe("kill -9", () => {
 
   before(async () => {
     place = await freshPlace();
-    configs = await configsWithAppend();
+    configs = await configsWith({ append: APPEND });
     platform = await startPlatform(place, env());
   });
   after(async () => {

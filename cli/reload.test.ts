@@ -1,14 +1,13 @@
 /** Templates are edited while the platform runs. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cp, mkdtemp, rm, unlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { configsWith } from "./testing/configs.ts";
 import { type Answer, eventually, onboard, tenantClient } from "./testing/http.ts";
 import { freshPlace, startPlatform } from "./testing/platform.ts";
 
-const root = path.dirname(import.meta.dirname);
 const TEMPLATE = "gcp/example/edited";
 
 const withSteps = (count: number) =>
@@ -16,8 +15,7 @@ const withSteps = (count: number) =>
 
 test("each run is made of the template as it then is, and bears its hash; a broken one is refused", async (t) => {
   const place = await freshPlace();
-  const configs = await mkdtemp(path.join(tmpdir(), "convergence-reload-"));
-  await cp(path.join(root, "configs"), configs, { recursive: true });
+  const configs = await configsWith({});
   const platform = await startPlatform(place, { CONVERGENCE_CONFIGS_DIR: configs, LOG_LEVEL: "fatal" });
   t.after(async () => {
     await platform.end("SIGKILL");

@@ -4,7 +4,7 @@ import { invalidField, unavailable } from "../problem.ts";
 import type { KnownKey } from "../views/keys.ts";
 import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
 import { requireKnownTenant } from "./customers.ts";
-import type { KeyAnswer } from "./onboard.ts";
+import { type KeyAnswer, keyAnswer } from "./key-answer.ts";
 
 /** A key as it is listed: never its text. Times are ISO 8601 in UTC. */
 export interface ListedKey {
@@ -70,20 +70,14 @@ export async function issueKey(
     },
     head.trace,
   );
-  const { apiKey } = granted;
-  if (apiKey === null) throw new Error("tenant-service answered with no key");
-  await context.keys.waitForKey(apiKey.id, OWN_VIEW_MS);
-  return {
-    body: {
-      tenant_id: tenant.name,
-      key_id: apiKey.id,
-      api_key: apiKey.text,
-      scopes: request.scopes,
-      expires_at: expires === null ? null : new Date(expires).toISOString(),
-      message: "Save this API key: it is shown only once.",
-    },
-    delivered: () => context.delivery.note(tenantId.toLowerCase(), apiKey.id),
-  };
+  return keyAnswer(context, tenantId, granted, ({ id, text }) => ({
+    tenant_id: tenant.name,
+    key_id: id,
+    api_key: text,
+    scopes: request.scopes,
+    expires_at: expires === null ? null : new Date(expires).toISOString(),
+    message: "Save this API key: it is shown only once.",
+  }));
 }
 
 /**

@@ -3,7 +3,8 @@ import { commandMeta, idempotency, requester } from "../commands.ts";
 import { isJsonObject } from "../json.ts";
 import { ApiProblem } from "../problem.ts";
 import { requireNewTenantId } from "../tenant-id.ts";
-import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
+import type { Context, RequestHead } from "./context.ts";
+import { type KeyAnswer, keyAnswer } from "./key-answer.ts";
 
 export interface OnboardRequest {
   /** As spelled: the dataset's name. */
@@ -20,12 +21,6 @@ export interface Onboarded {
   tables_created: string[];
   dryrun_status: string;
   message: string;
-}
-
-/** An answer that shows a key. `delivered` is to be called once it is on its way to the client. */
-export interface KeyAnswer<T> {
-  body: T;
-  delivered(): void;
 }
 
 /**
@@ -61,13 +56,7 @@ export async function onboard(
     },
     head.trace,
   );
-  const { apiKey } = granted;
-  if (apiKey === null) throw new Error("tenant-service answered an onboarding without a key");
-  await context.keys.waitForKey(apiKey.id, OWN_VIEW_MS);
-  return {
-    body: readBody(granted.body, apiKey.text),
-    delivered: () => context.delivery.note(tenant_id.toLowerCase(), apiKey.id),
-  };
+  return keyAnswer(context, tenant_id, granted, ({ text }) => readBody(granted.body, text));
 }
 
 /** The answer as the specification prints it, its order too. */

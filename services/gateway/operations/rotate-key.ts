@@ -2,9 +2,9 @@ import { z } from "zod";
 import { type AdminCaller, requireTenant, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency, requester } from "../commands.ts";
 import type { IssuedKey } from "./api-keys.ts";
-import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
+import type { Context, RequestHead } from "./context.ts";
 import { requireKnownTenant } from "./customers.ts";
-import type { KeyAnswer } from "./onboard.ts";
+import { type KeyAnswer, keyAnswer } from "./key-answer.ts";
 
 export interface RotatedKey extends IssuedKey {
   /** The old key, and when it ceases to work. */
@@ -32,7 +32,7 @@ export async function rotateKey(
 ): Promise<KeyAnswer<RotatedKey>> {
   requireTenant(caller, tenantId);
   const tenant = requireKnownTenant(context, caller, tenantId);
-  const { body, apiKey } = await context.replies.ask(
+  const granted = await context.replies.ask(
     {
       type: "RotateApiKey",
       meta: commandMeta(context.deps, tenantId),
@@ -44,16 +44,11 @@ export async function rotateKey(
     },
     head.trace,
   );
-  if (apiKey === null) throw new Error("tenant-service answered with no key");
-  await context.keys.waitForKey(apiKey.id, OWN_VIEW_MS);
-  return {
-    body: {
-      tenant_id: tenant.name,
-      key_id: apiKey.id,
-      api_key: apiKey.text,
-      ...answer.parse(JSON.parse(body)),
-      message: "Save this API key: it is shown only once. Use it before the old one ends.",
-    },
-    delivered: () => context.delivery.note(tenantId.toLowerCase(), apiKey.id),
-  };
+  return keyAnswer(context, tenantId, granted, ({ id, text }) => ({
+    tenant_id: tenant.name,
+    key_id: id,
+    api_key: text,
+    ...answer.parse(JSON.parse(granted.body)),
+    message: "Save this API key: it is shown only once. Use it before the old one ends.",
+  }));
 }
