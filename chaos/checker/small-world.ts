@@ -1,5 +1,6 @@
 import type { BusRecord } from "@convergence/bus/port.ts";
 import { type EventMeta, encode, type Message, type RunHead, type RunStatus } from "@convergence/contracts";
+import { plannedStep } from "@convergence/run/testing.ts";
 import type { Exchange, Submit, TemplateName } from "../history.ts";
 import { TEMPLATES } from "../history.ts";
 import type { Evidence, RunRow, ShownRun, StepRow } from "./evidence.ts";
@@ -168,15 +169,7 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
     idempotency,
     requested_at: AT,
     run,
-    steps: STEPS[template].map(([step_id, step_type]) => ({
-      step_id,
-      step_type,
-      on_failure: "stop",
-      spec: "{}",
-      depends_on: null,
-      retry: null,
-      done_by: null,
-    })),
+    steps: STEPS[template].map(([step_id, step_type]) => plannedStep(step_id, { step_type })),
   });
   let version = 1;
   STEPS[template].forEach(([step_id, step_type, status], index) => {

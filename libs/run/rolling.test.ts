@@ -16,6 +16,7 @@ import {
   storeRuns,
   type TenantRuns,
 } from "./index.ts";
+import { claimed, NOW, plan, reported, submit } from "./testing.ts";
 
 // Two releases side by side. The next one adds fields with defaults, nested ones too; this one has its schemas in
 // history (schemas/next), as the rule asks.
@@ -40,9 +41,6 @@ function schemaOf(text: string): NamedSchema {
   return JSON.parse(text);
 }
 
-const NOW = 1_763_200_000_000;
-const result = { tenant_id: "acme", run_id: "r1", index: 0, attempt: 1, runner: "runner-1" };
-
 /** A run of two steps whose first is over, as events of the log. */
 function eventsOfARun(): RunEvent[] {
   let state: TenantRuns = noRuns;
@@ -54,60 +52,11 @@ function eventsOfARun(): RunEvent[] {
       state = evolve(state, fact);
     }
   };
-  const step = (step_id: string) => ({
-    step_id,
-    step_type: "noop",
-    on_failure: "stop" as const,
-    spec: "{}",
-    depends_on: null,
-    retry: null,
-    done_by: null,
-  });
-  const run = {
-    run_id: "r1",
-    tenant_name: "Acme",
-    pipeline_id: "Acme-gcp-cost-export",
-    provider: "gcp",
-    domain: "cost",
-    template: "export",
-    config_version: "hash",
-    trigger_type: "api" as const,
-    trigger_by: "me",
-    parameters: "{}",
-    run_date: null,
-    timeout_ms: null,
-    concurrency: null,
-  };
-  happened(
-    decideSubmit(
-      state,
-      {
-        type: "SubmitRun",
-        resume: null,
-        meta: { command_id: "c1", tenant_id: "acme", at: NOW, sent_by: "g" },
-        run_id: "r1",
-        provider: "gcp",
-        domain: "cost",
-        template: "export",
-        parameters: "{}",
-        trigger_by: "me",
-        trigger_type: "api",
-        idempotency: { key: "k", body_hash: "b" },
-      },
-      NOW,
-      () => ({ ok: true, run, steps: [step("a"), step("b")], refusedIfHeld: false }),
-      { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: null },
-    ),
-  );
-  happened(decideClaimed(state, { type: "StepClaimed", ...result, at: NOW }, NOW));
-  const ended = { ok: true, retryable: false, finished_at: NOW, rows_processed: 1, bytes_processed: 2 };
-  happened(
-    decideReported(
-      state,
-      { type: "StepReported", ...result, ...ended, error_message: null, metadata: null },
-      NOW,
-    ),
-  );
+  const trace = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", tracestate: null };
+  const command = submit({ idempotency: { key: "k", body_hash: "b" } });
+  happened(decideSubmit(state, command, NOW, plan("r1", ["stop", "stop"]), trace));
+  happened(decideClaimed(state, { ...claimed(0), at: NOW }, NOW));
+  happened(decideReported(state, reported(0), NOW));
   return events;
 }
 

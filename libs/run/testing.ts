@@ -1,5 +1,5 @@
 // What the tests of this library share: commands, results, and states that events lead to.
-import type { OnFailure, StepReported, SubmitRun } from "@convergence/contracts";
+import type { OnFailure, PlannedStep, StepReported, SubmitRun } from "@convergence/contracts";
 import { decideSubmit, evolve, noRuns, type Plan, type RunFact, type TenantRuns } from "./index.ts";
 
 export const NOW = 1_763_200_000_000;
@@ -27,6 +27,12 @@ export function submit(changes: Partial<SubmitRun> = {}, at = NOW): SubmitRun {
   };
 }
 
+/** A step that does nothing, unless told otherwise. */
+export function plannedStep(step_id: string, changes: Partial<PlannedStep> = {}): PlannedStep {
+  const empty = { step_type: "noop", on_failure: "stop", spec: "{}" } as const;
+  return { step_id, ...empty, depends_on: null, retry: null, done_by: null, ...changes };
+}
+
 /** A plan of one step for each entry, by what its failure does. */
 export function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
   return () => ({
@@ -47,15 +53,7 @@ export function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
       timeout_ms: null,
       concurrency: null,
     },
-    steps: steps.map((on_failure, index) => ({
-      step_id: `s${index}`,
-      step_type: "noop",
-      on_failure,
-      spec: "{}",
-      depends_on: null,
-      retry: null,
-      done_by: null,
-    })),
+    steps: steps.map((on_failure, index) => plannedStep(`s${index}`, { on_failure })),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Bus } from "@convergence/bus";
 import { encode, type RunEventsMessage, type SubmitRun } from "@convergence/contracts";
 import type { RunEvent } from "@convergence/run";
+import { plannedStep } from "@convergence/run/testing.ts";
 
 type WithoutMeta<E> = E extends RunEvent ? Omit<E, "meta"> : never;
 
@@ -71,15 +72,7 @@ export function acceptance(command: SubmitRun, steps: string[], at: number): Wit
     idempotency: command.idempotency,
     requested_at: command.meta.at,
     run: runHead(command, at),
-    steps: steps.map((step_id) => ({
-      step_id,
-      step_type: "noop",
-      on_failure: "stop",
-      spec: "{}",
-      depends_on: null,
-      retry: null,
-      done_by: null,
-    })),
+    steps: steps.map((step_id) => plannedStep(step_id)),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   type RunFact,
   type TenantRuns,
 } from "@convergence/run";
+import { plannedStep } from "@convergence/run/testing.ts";
 import { Tenants } from "../admission/tenants.ts";
 import { type RunModel, runModel } from "../model.ts";
 
@@ -93,14 +94,7 @@ function* lives(tenantId: string, count: number, open: number): Generator<RunFac
     state = accepted.reduce(evolve, state);
     const run = state.runs.get(run_id);
     assert.ok(run !== undefined);
-    const end = {
-      except: null,
-      version: 1,
-      now: AT + n,
-      steps: "SKIPPED",
-      status: "COMPLETE",
-      error: null,
-    } as const;
+    const end = { now: AT + n, steps: "SKIPPED", status: "COMPLETE", error: null } as const;
     const ended = n < open ? [] : endRun(run, end);
     state = ended.reduce(evolve, state);
     yield [...accepted, ...ended];
@@ -126,16 +120,6 @@ function planOf(tenantId: string, run_id: string): Plan {
       timeout_ms: null,
       concurrency: null,
     },
-    steps: [
-      {
-        step_id: "s",
-        step_type: "noop",
-        on_failure: "stop",
-        spec: JSON.stringify({ sql: "x".repeat(1_000) }),
-        depends_on: null,
-        retry: null,
-        done_by: null,
-      },
-    ],
+    steps: [plannedStep("s", { spec: JSON.stringify({ sql: "x".repeat(1_000) }) })],
   };
 }

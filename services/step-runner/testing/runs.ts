@@ -1,6 +1,7 @@
 import type { Bus } from "@convergence/bus";
 import { encode } from "@convergence/contracts";
 import type { RunFact } from "@convergence/run";
+import { plannedStep } from "@convergence/run/testing.ts";
 
 /** Writes run.events as their one writer does: under a claim, with each tenant's next version. */
 export class RunLog {
@@ -66,7 +67,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
       idempotency: null,
       requested_at: AT,
       run,
-      steps: [{ ...head, on_failure: "stop", spec: "{}", depends_on: null, retry: null, done_by: null }],
+      steps: [plannedStep("s")],
     },
     { type: "StepStarted", step, run_version: 2, attempt: 1, try: 1, runner: "r", started_at: AT + 1 },
     {
