@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type LogEntry, LogReader, type Verdict } from "./index.ts";
 
-const claim = (follows: number): LogEntry => ({ kind: "claim", follows });
-const event = (epoch: number, version: number, tenantId = "a"): LogEntry => ({
-  kind: "event",
-  tenantId,
-  epoch,
-  version,
+const claim = (follows: number): LogEntry => ({ follows });
+const event = (epoch: number, version: number, tenant_id = "a"): LogEntry => ({
+  meta: { tenant_id, epoch, version },
 });
 
 /** Reads entries at offsets 0, 1, 2, ... and gives the verdicts. */

@@ -7,19 +7,15 @@
  * counts only under the latest counted claim, and only as its tenant's next version.
  */
 
-/** What a claim says, as far as counting goes. */
+/** A claim, as far as counting goes. */
 export interface ClaimEntry {
-  kind: "claim";
   /** Offset of the claim that the writer took for the latest counted one; -1 for none. */
   follows: number;
 }
 
-/** What an event says, as far as counting goes. */
+/** An event, as far as counting goes. */
 export interface EventEntry {
-  kind: "event";
-  tenantId: string;
-  epoch: number;
-  version: number;
+  meta: { tenant_id: string; epoch: number; version: number };
 }
 
 export type LogEntry = ClaimEntry | EventEntry;
@@ -55,7 +51,7 @@ export class LogReader {
   }
 
   read(offset: number, entry: LogEntry): Verdict {
-    return entry.kind === "claim" ? this.#readClaim(offset, entry) : this.#readEvent(entry);
+    return "meta" in entry ? this.#readEvent(entry) : this.#readClaim(offset, entry);
   }
 
   #readClaim(offset: number, { follows }: ClaimEntry): Verdict {
@@ -74,7 +70,7 @@ export class LogReader {
     return "counted";
   }
 
-  #readEvent({ tenantId, epoch, version }: EventEntry): Verdict {
+  #readEvent({ meta: { tenant_id: tenantId, epoch, version } }: EventEntry): Verdict {
     if (epoch !== this.#claim) return "stale epoch";
     const last = this.#versions.get(tenantId);
     if (last !== undefined && version <= last) return "duplicate";

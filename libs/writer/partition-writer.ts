@@ -102,8 +102,8 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   }
 
   #foldEvent(record: BusRecord, event: E): void {
-    const { tenant_id: tenantId, epoch, version } = event.meta;
-    const verdict = this.#reader.read(record.offset, { kind: "event", tenantId, epoch, version });
+    const { tenant_id: tenantId, version } = event.meta;
+    const verdict = this.#reader.read(record.offset, event);
     if (verdict === "gap") {
       const detail = { tenantId, version, offset: record.offset, log: record.topic };
       this.#deps.log.error(detail, "an event is missing in the log before this one");
@@ -127,7 +127,7 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   }
 
   #foldClaim(record: BusRecord, claim: Claimed): void {
-    const verdict = this.#reader.read(record.offset, { kind: "claim", follows: claim.follows });
+    const verdict = this.#reader.read(record.offset, claim);
     this.#keeper.claim = this.#reader.claim;
     if (verdict !== "counted") this.#claims.notCounted(claim);
     else if (this.#claims.isMine(claim)) this.#claimCounted(record.offset);
@@ -258,8 +258,8 @@ export class PartitionWriter<S, E extends LoggedEvent, F extends { type: E["type
   }
 
   #readBack(record: BusRecord, head: Pending<S, E>): void {
-    const { tenant_id: tenantId, epoch, version } = head.event.meta;
-    const verdict = this.#reader.read(record.offset, { kind: "event", tenantId, epoch, version });
+    const { tenant_id: tenantId } = head.event.meta;
+    const verdict = this.#reader.read(record.offset, head.event);
     if (verdict !== "counted") {
       this.#abandon(`its own event was judged: ${verdict}`);
       return;

@@ -175,12 +175,12 @@ export async function counted(
   let stale = 0;
   const view = await bus.view({ topics: ["run.events"], from: "low" }, ({ offset, value }) => {
     const event = decodeAs(value, RUN_EVENTS_TYPES);
+    const verdict = reader.read(offset, event);
     if (event.type === "Claimed") {
-      if (reader.read(offset, { kind: "claim", follows: event.follows }) === "counted") claims += 1;
+      if (verdict === "counted") claims += 1;
       return;
     }
-    const { tenant_id: tenantId, epoch, version } = event.meta;
-    const verdict = reader.read(offset, { kind: "event", tenantId, epoch, version });
+    const { tenant_id: tenantId } = event.meta;
     if (verdict === "counted" && event.type === "OpenRunsCancelled") {
       outcomes[tenantId] = [...(outcomes[tenantId] ?? []), event.command_id];
     } else if (verdict !== "duplicate") stale += 1;

@@ -130,12 +130,7 @@ export class RunWatch {
     this.#readers.set(record.partition, reader);
     const event = readable(record);
     if (event === undefined) return;
-    if (event.type === "Claimed") {
-      reader.read(record.offset, { kind: "claim", follows: event.follows });
-      return;
-    }
-    const { tenant_id: tenantId, epoch, version } = event.meta;
-    const verdict = reader.read(record.offset, { kind: "event", tenantId, epoch, version });
+    const verdict = reader.read(record.offset, event);
     if (verdict === "counted" || verdict === "gap") this.#counted(event);
   }
 

@@ -1,6 +1,7 @@
 import type { CancelRun, SubmitRun } from "@convergence/contracts";
 import type { TenantCaller } from "../access.ts";
 import { commandMeta, idempotency, send } from "../commands.ts";
+import type { JsonObject } from "../json.ts";
 import { ApiProblem, unavailable } from "../problem.ts";
 import { OUTCOME_MS } from "../views/runs/fold.ts";
 import { isOver, type RunRow } from "../views/runs/row.ts";
@@ -68,7 +69,7 @@ export async function retryRun(
   const { template } = row;
   if (row.status !== "FAILED" && row.status !== "CANCELLED") throw notToRetry(row);
   if (template === undefined) throw notToRetry(row);
-  const body = JSON.parse(row.parameters);
+  const body: JsonObject = JSON.parse(row.parameters);
   const command: SubmitRun = {
     type: "SubmitRun",
     meta: commandMeta(context.deps, caller.tenantId),

@@ -104,9 +104,7 @@ export class AuditView {
   #judge(partition: number, offset: number, message: TenantEventsMessage): Verdict {
     const reader = this.#readers.get(partition) ?? new LogReader();
     this.#readers.set(partition, reader);
-    if (message.type === "Claimed") return reader.read(offset, { kind: "claim", follows: message.follows });
-    const { tenant_id: tenantId, epoch, version } = message.meta;
-    return reader.read(offset, { kind: "event", tenantId, epoch, version });
+    return reader.read(offset, message);
   }
 
   #schedule(): void {

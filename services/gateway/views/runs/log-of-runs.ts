@@ -14,15 +14,10 @@ export class LogOfRuns {
   }
 
   judge(partition: number, offset: number, message: RunEventsMessage): Verdict {
-    const reader = this.#reader(partition);
-    if (message.type === "Claimed") {
-      const verdict = reader.read(offset, { kind: "claim", follows: message.follows });
-      if (verdict === "counted") this.#claims.set(partition, offset);
-      return verdict;
-    }
-    const { tenant_id: tenantId, epoch, version } = message.meta;
-    const verdict = reader.read(offset, { kind: "event", tenantId, epoch, version });
-    if (verdict === "counted") this.#versions.set(tenantId, [partition, version]);
+    const verdict = this.#reader(partition).read(offset, message);
+    if (verdict !== "counted") return verdict;
+    if (message.type === "Claimed") this.#claims.set(partition, offset);
+    else this.#versions.set(message.meta.tenant_id, [partition, message.meta.version]);
     return verdict;
   }
 
