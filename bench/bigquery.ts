@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { BigQuery } from "@google-cloud/bigquery";
-import { PassThroughClient } from "google-auth-library";
+import type { BigQuery } from "@google-cloud/bigquery";
+import { localClient } from "../cli/demo/bigquery.ts";
 import { end, freePort } from "../cli/testing/process.ts";
 import { percentile } from "./client.ts";
 import { times } from "./noop-runs.ts";
@@ -23,7 +23,7 @@ export async function benchBigQuery(): Promise<void> {
   const port = await freePort();
   let server = await start(port, folder);
   try {
-    const client = clientOf(server.url);
+    const client = localClient(server.url, "bench");
     await client.createDataset(DATASET);
     await measureStatements(client);
     await measureLoad(client, folder, server.pid);
@@ -37,10 +37,6 @@ export async function benchBigQuery(): Promise<void> {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function clientOf(url: string): BigQuery {
-  return new BigQuery({ apiEndpoint: url, projectId: "bench", authClient: new PassThroughClient() });
 }
 
 interface Server {

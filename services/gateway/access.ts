@@ -1,7 +1,7 @@
 import { parseApiKey } from "@convergence/keys/api-key.ts";
 import type { Clock } from "@convergence/runtime/clock.ts";
 import { ApiProblem, foreignTenant, unauthenticated, unavailable } from "./problem.ts";
-import type { KeysView } from "./views/keys.ts";
+import { type KeysView, keyStatus } from "./views/keys.ts";
 
 export const SCOPES = ["run", "read", "admin"] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -44,11 +44,9 @@ export function authenticate(keys: KeysView, clock: Clock, apiKey: string | unde
       "The gateway cannot reach the log, and this key may be new: repeat later.",
     );
   }
-  if (known === undefined || tenantId !== known.record.tenant_id || known.revokedAt !== null) {
-    throw unauthenticated();
-  }
-  const { expires_at, key_id, tenant_name, scopes } = known.record;
-  if (expires_at !== null && expires_at <= clock.now()) throw unauthenticated();
+  if (known === undefined || tenantId !== known.record.tenant_id) throw unauthenticated();
+  if (keyStatus(known, clock.now()) !== "ACTIVE") throw unauthenticated();
+  const { key_id, tenant_name, scopes } = known.record;
   return { kind: "tenant", tenantId, tenantName: tenant_name, keyId: key_id, scopes };
 }
 

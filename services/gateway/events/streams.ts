@@ -2,7 +2,7 @@ import { every, type Timer } from "@convergence/runtime/clock.ts";
 import type { TenantCaller } from "../access.ts";
 import type { GatewayDeps } from "../deps.ts";
 import { ApiProblem, unavailable } from "../problem.ts";
-import type { KeysView } from "../views/keys.ts";
+import { type KeysView, keyStatus } from "../views/keys.ts";
 import type { RunsView } from "../views/runs/view.ts";
 import { Feed, type Followed } from "./feed.ts";
 
@@ -89,9 +89,7 @@ export class RunStreams {
   /** Whether the key that opened a stream still lets in. */
   #letsIn({ keyId }: TenantCaller): boolean {
     const known = this.#keys.get(keyId);
-    if (known === undefined || known.revokedAt !== null) return false;
-    const expires = known.record.expires_at;
-    return expires === null || expires > this.#deps.clock.now();
+    return known !== undefined && keyStatus(known, this.#deps.clock.now()) === "ACTIVE";
   }
 }
 

@@ -1,7 +1,7 @@
 import { type AdminCaller, requireTenant, type Scope, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency, requester } from "../commands.ts";
 import { invalidField, unavailable } from "../problem.ts";
-import type { KnownKey } from "../views/keys.ts";
+import { type KeyStatus, type KnownKey, keyStatus } from "../views/keys.ts";
 import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
 import { requireKnownTenant } from "./customers.ts";
 import { type KeyAnswer, keyAnswer } from "./key-answer.ts";
@@ -10,7 +10,7 @@ import { type KeyAnswer, keyAnswer } from "./key-answer.ts";
 export interface ListedKey {
   key_id: string;
   scopes: readonly string[];
-  status: "ACTIVE" | "EXPIRED" | "REVOKED";
+  status: KeyStatus;
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
@@ -110,13 +110,13 @@ export async function revokeKey(
   );
 }
 
-function listed({ record, revokedAt }: KnownKey, now: number): ListedKey {
+function listed(known: KnownKey, now: number): ListedKey {
+  const { record, revokedAt } = known;
   const { key_id, scopes, created_at, expires_at } = record;
-  const expired = expires_at !== null && expires_at <= now;
   return {
     key_id,
     scopes,
-    status: revokedAt !== null ? "REVOKED" : expired ? "EXPIRED" : "ACTIVE",
+    status: keyStatus(known, now),
     created_at: new Date(created_at).toISOString(),
     expires_at: expires_at === null ? null : new Date(expires_at).toISOString(),
     revoked_at: revokedAt === null ? null : new Date(revokedAt).toISOString(),

@@ -22,6 +22,14 @@ export interface KnownKey {
   revokedAt: number | null;
 }
 
+export type KeyStatus = "ACTIVE" | "EXPIRED" | "REVOKED";
+
+/** Whether a key lets in at `now`, Unix milliseconds: only one that is ACTIVE does. */
+export function keyStatus({ record, revokedAt }: KnownKey, now: number): KeyStatus {
+  if (revokedAt !== null) return "REVOKED";
+  return record.expires_at !== null && record.expires_at <= now ? "EXPIRED" : "ACTIVE";
+}
+
 const projection: Projection<(typeof API_KEYS_TYPES)[number], Keys> = {
   topic: "api-keys",
   types: API_KEYS_TYPES,
