@@ -118,11 +118,11 @@ export class Store {
 
   async #transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const transaction = new Transaction(this.#writer, this.catalog);
-    await this.#writer.run("BEGIN TRANSACTION");
+    await this.#writer.repeat("BEGIN TRANSACTION");
     let result: T;
     try {
       result = await work(transaction);
-      await this.#writer.run("COMMIT");
+      await this.#writer.repeat("COMMIT");
     } catch (error) {
       await this.#writer.run("ROLLBACK").catch(() => undefined);
       throw error;

@@ -118,7 +118,7 @@ export class Transaction {
 
   /** Stores the record of a job that has none. Rejects where the id is taken. */
   async insertJob({ id, created, open, record }: StoredJob): Promise<void> {
-    await this.session.run("INSERT INTO bq.jobs VALUES ($1, $2, $3, $4)", [
+    await this.session.repeat("INSERT INTO bq.jobs VALUES ($1, $2, $3, $4)", [
       id,
       BigInt(created),
       open,

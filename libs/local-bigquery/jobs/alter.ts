@@ -67,8 +67,8 @@ function columnAt(table: Table, name: string): number {
   return at;
 }
 
-function define(transaction: Transaction, table: Table, change: string): Promise<void> {
-  return transaction.session.define(`ALTER TABLE ${duckTable(table.name)} ${change}`);
+async function define(transaction: Transaction, table: Table, change: string): Promise<void> {
+  await transaction.session.run(`ALTER TABLE ${duckTable(table.name)} ${change}`);
 }
 
 async function addColumn(transaction: Transaction, table: Table, action: Action<"add">): Promise<Table> {

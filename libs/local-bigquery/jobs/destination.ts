@@ -70,11 +70,11 @@ export async function writeStaged(
 ): Promise<number> {
   const columns = table.fields.map((f) => ident(f.name)).join(", ");
   const types = table.fields.map((f) => `${ident(f.name)} ${duckType(typeOfField(f))}`).join(", ");
-  await transaction.session.define(`CREATE TABLE ${STAGE} (${types})`);
+  await transaction.session.run(`CREATE TABLE ${STAGE} (${types})`);
   await fill(STAGE);
   const staged = { columns, from: STAGE };
   const rows = await writePartition(transaction, table, destination, destination.partition ?? "", staged);
-  await transaction.session.define(`DROP TABLE ${STAGE}`);
+  await transaction.session.run(`DROP TABLE ${STAGE}`);
   return rows;
 }
 
@@ -102,7 +102,7 @@ export async function stage(
 ): Promise<string | undefined> {
   if (!written.referenced.some((t) => t.duck === duckTable(name))) return undefined;
   const { columns } = written.statement.query;
-  await transaction.session.define(
+  await transaction.session.run(
     `CREATE TABLE ${STAGE} (${columns.map((c) => `${c.sql} ${duckType(c.type)}`).join(", ")})`,
   );
   const values = columns.map((c) =>
@@ -116,7 +116,7 @@ export async function stage(
 /** Moves staged rows to the new table. */
 export async function unstage(transaction: Transaction, table: Table, staged: string): Promise<number> {
   const moved = await transaction.session.run(`INSERT INTO ${duckTable(table.name)} ${staged}`);
-  await transaction.session.define(`DROP TABLE ${STAGE}`);
+  await transaction.session.run(`DROP TABLE ${STAGE}`);
   return moved.rowsChanged;
 }
 

@@ -1,4 +1,4 @@
-import type { Session } from "../catalog/session.ts";
+import { chunksOf, type Session } from "../catalog/session.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { invalidQuery } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
@@ -48,11 +48,7 @@ export async function runDml(transaction: Transaction, plan: Dml, values: Values
     return countsOf({ [kind]: result.rowsChanged });
   }
   const actions: Record<string, number> = { inserted: 0, updated: 0, deleted: 0 };
-  for (
-    let chunk = await result.fetchChunk();
-    chunk && chunk.rowCount > 0;
-    chunk = await result.fetchChunk()
-  ) {
+  for (const chunk of chunksOf(result)) {
     for (const action of chunk.getColumnValues(0)) {
       const kind = action === "INSERT" ? "inserted" : action === "UPDATE" ? "updated" : "deleted";
       actions[kind] = (actions[kind] ?? 0) + 1;

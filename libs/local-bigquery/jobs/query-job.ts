@@ -1,7 +1,7 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { TableName } from "../catalog/names.ts";
 import { type Field, fieldOfType, schemaJson } from "../catalog/schema.ts";
-import type { Session } from "../catalog/session.ts";
+import { chunksOf, type Session } from "../catalog/session.ts";
 import type { Store } from "../catalog/store.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, invalidQuery } from "../errors.ts";
@@ -143,8 +143,7 @@ export async function runSelect(
   const result = await runLowered(session, plan.query.sql, values);
   const rows: Row[] = [];
   const types = plan.query.columns.map((c) => c.type);
-  for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
-    encodeChunk(chunk, types, rows);
+  for (const chunk of chunksOf(result)) encodeChunk(chunk, types, rows);
   return {
     statistics: statisticsOf({ statementType: "SELECT", bytes, statement, written: rows.length }),
     result: { fields: fieldsOf(plan), rows },

@@ -22,6 +22,7 @@ export async function runLowered(
   values: Values,
 ): Promise<DuckDBMaterializedResult> {
   try {
+    if (values.binds.length === 0) return await session.run(sql);
     return await session.execute(sql, (statement) => {
       for (const [i, bind] of values.binds.entries()) bindOne(statement, i + 1, bind, values);
     });

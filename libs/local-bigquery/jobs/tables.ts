@@ -80,7 +80,7 @@ export async function createTable(
   checkLayout(fields, metadata);
   const table: Table = { name, fields, metadata: withExpiry(transaction, name, metadata, times), ...times };
   if (viewQuery(table) === undefined)
-    await transaction.session.define(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
+    await transaction.session.run(`CREATE TABLE ${duckTable(name)} (${fields.map(columnSql).join(", ")})`);
   await transaction.putTable(table);
   return table;
 }
@@ -99,7 +99,7 @@ function withExpiry(
 }
 
 export async function dropTable(transaction: Transaction, table: Table): Promise<void> {
-  if (viewQuery(table) === undefined) await transaction.session.define(`DROP TABLE ${duckTable(table.name)}`);
+  if (viewQuery(table) === undefined) await transaction.session.run(`DROP TABLE ${duckTable(table.name)}`);
   await transaction.removeTable(table);
 }
 
@@ -111,7 +111,7 @@ export async function createDataset(
   now: number,
 ): Promise<void> {
   if (transaction.catalog.findDataset(project, dataset)) throw duplicate(`Dataset ${project}:${dataset}`);
-  await transaction.session.define(`CREATE SCHEMA ${duckSchema(project, dataset)}`);
+  await transaction.session.run(`CREATE SCHEMA ${duckSchema(project, dataset)}`);
   await transaction.putDataset({ project, dataset, metadata, created: now, modified: now });
 }
 
@@ -129,6 +129,6 @@ export async function dropDataset(
   if (tables.length + routines.length > 0 && !contents) throw refuse();
   for (const table of tables) await dropTable(transaction, table);
   for (const routine of routines) await transaction.removeRoutine(routine);
-  await transaction.session.define(`DROP SCHEMA ${duckSchema(project, dataset)}`);
+  await transaction.session.run(`DROP SCHEMA ${duckSchema(project, dataset)}`);
   await transaction.removeDataset(project, dataset);
 }

@@ -1,6 +1,7 @@
 import { type Catalog, kindOf, type Table, viewQuery } from "../catalog/catalog.ts";
 import { duckTable, legacyName, type TableName } from "../catalog/names.ts";
 import { type Field, readFields, schemaJson, typeOfField } from "../catalog/schema.ts";
+import { chunksOf } from "../catalog/session.ts";
 import type { Store } from "../catalog/store.ts";
 import type { Transaction } from "../catalog/transaction.ts";
 import { BigQueryError, duplicate, invalid, notImplemented } from "../errors.ts";
@@ -173,7 +174,7 @@ async function changeSchema(transaction: Transaction, table: Table, wanted: Fiel
     if (field.mode === "NULLABLE" && next.mode === "REQUIRED")
       return refuse(`Field ${field.name} has changed mode from NULLABLE to REQUIRED`);
     if (field.mode === "REQUIRED" && next.mode === "NULLABLE")
-      await transaction.session.define(`ALTER TABLE ${duck} ALTER COLUMN ${ident(field.name)} DROP NOT NULL`);
+      await transaction.session.run(`ALTER TABLE ${duck} ALTER COLUMN ${ident(field.name)} DROP NOT NULL`);
   }
   const added = wanted.filter(
     (f) => !table.fields.some((own) => own.name.toLowerCase() === f.name.toLowerCase()),
@@ -182,9 +183,7 @@ async function changeSchema(transaction: Transaction, table: Table, wanted: Fiel
     if (field.mode === "REQUIRED")
       refuse(`Cannot add required fields to an existing schema. (field: ${field.name})`);
     const column = ident(field.name);
-    await transaction.session.define(
-      `ALTER TABLE ${duck} ADD COLUMN ${column} ${duckType(typeOfField(field))}`,
-    );
+    await transaction.session.run(`ALTER TABLE ${duck} ADD COLUMN ${column} ${duckType(typeOfField(field))}`);
     if (field.mode === "REPEATED") await transaction.session.run(`UPDATE ${duck} SET ${column} = []`);
   }
   const kept = table.fields.map(
@@ -216,12 +215,7 @@ export async function readTablePage(
     const result = await session.run(
       `SELECT ${list} FROM ${duckTable(table.name)} LIMIT ${size} OFFSET ${start}`,
     );
-    for (
-      let chunk = await result.fetchChunk();
-      chunk && chunk.rowCount > 0;
-      chunk = await result.fetchChunk()
-    )
-      encodeChunk(chunk, types, rows);
+    for (const chunk of chunksOf(result)) encodeChunk(chunk, types, rows);
   });
   return { rows, total, types };
 }
