@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import {
   type DropJob,
   type JobInfo,
+  type LoadJob,
   type MergeJob,
   type QueryJob,
   type TableRef,
@@ -55,6 +57,7 @@ export function describeWarehouse(name: string, make: () => Promise<Subject>): v
     merges(context);
     mergeRefusals(context);
     dryRuns(context);
+    loads(context);
   });
 }
 
@@ -557,5 +560,81 @@ function dryRuns(c: Context): void {
       reason: "notFound",
       transient: false,
     });
+  });
+}
+
+function loads(c: Context): void {
+  const DATA = '{"id":"a","n":1}\n{"id":"b","n":2}\n';
+  const load = (table: string, data: string, more: Partial<LoadJob> = {}): LoadJob => ({
+    jobId: uniqueName("load"),
+    source: { bytes: Buffer.from(data) },
+    format: { type: "NEWLINE_DELIMITED_JSON" },
+    schema: [
+      { name: "id", type: "STRING" },
+      { name: "n", type: "INTEGER" },
+    ],
+    destination: { dataset: c.dataset, table, write: "WRITE_APPEND" },
+    labels: { tenant: "acme" },
+    ...more,
+  });
+  const done = async (job: LoadJob): Promise<JobInfo> => {
+    await c.warehouse.submitLoad(job);
+    return c.warehouse.waitForJob(job.jobId, PATIENCE_MS);
+  };
+  const ids = async (table: string): Promise<unknown[]> =>
+    (await c.rows({ dataset: c.dataset, table })).map(({ id }) => id).sort();
+
+  test("a load makes its table, and tells its rows and bytes", async () => {
+    const table = uniqueName("t");
+    const job = load(table, DATA);
+    assert.equal(await c.warehouse.submitLoad(job), "started");
+    const { state, error, rows, labels } = await c.warehouse.waitForJob(job.jobId, PATIENCE_MS);
+    assert.deepEqual(
+      { state, error, rows, labels },
+      { state: "DONE", error: null, rows: 2, labels: job.labels },
+    );
+    assert.deepEqual(await ids(table), ["a", "b"]);
+  });
+
+  test("a load of a stream", async () => {
+    const table = uniqueName("t");
+    const pieces = [DATA.slice(0, 7), DATA.slice(7)].map((piece) => Buffer.from(piece));
+    const { error } = await done(
+      load(table, "", { source: { stream: Readable.from(pieces), size: DATA.length } }),
+    );
+    assert.equal(error, null);
+    assert.deepEqual(await ids(table), ["a", "b"]);
+  });
+
+  test("a load's id asks for one effect", async () => {
+    const table = uniqueName("t");
+    const job = load(table, DATA);
+    await done(job);
+    assert.equal(await c.warehouse.submitLoad(job), "exists");
+    assert.equal((await c.warehouse.waitForJob(job.jobId, PATIENCE_MS)).rows, 2);
+    assert.deepEqual(await ids(table), ["a", "b"]);
+  });
+
+  test("a load overwrites or appends, as it is told", async () => {
+    const table = uniqueName("t");
+    await done(load(table, DATA));
+    await done(load(table, '{"id":"c"}\n'));
+    assert.deepEqual(await ids(table), ["a", "b", "c"]);
+    const destination = { dataset: c.dataset, table, write: "WRITE_TRUNCATE" } as const;
+    await done(load(table, '{"id":"d"}\n', { destination }));
+    assert.deepEqual(await ids(table), ["d"]);
+  });
+
+  test("a bad line fails the load, tells its place, and leaves the table as it was", async () => {
+    const table = uniqueName("t");
+    await done(load(table, DATA));
+    const { error } = await done(load(table, '{"id":"c","n":3}\n{"id":\n'));
+    assert.match(error?.message ?? "", /starting at position:? 17\b/);
+    assert.deepEqual(await ids(table), ["a", "b"]);
+  });
+
+  test("a name that is none is refused before anything is sent", async () => {
+    await assert.rejects(c.warehouse.submitLoad(load("a.b", DATA)), TypeError);
+    await assert.rejects(c.warehouse.submitLoad(load("t", DATA, { labels: { tenant: "Acme" } })), TypeError);
   });
 }

@@ -37,7 +37,7 @@ const REASONS: ReadonlySet<string> = new Set([
 /** So many submitted jobs are remembered until they are seen done; older ones are not counted. */
 const REMEMBERED = 10_000;
 
-type Kind = "query" | "merge" | "drop";
+type Kind = "query" | "merge" | "drop" | "load";
 
 /**
  * The warehouse, with its requests and jobs counted. A job is counted by the process that submitted it (or found it
@@ -67,6 +67,7 @@ export function meteredWarehouse(warehouse: Warehouse, metrics: Metrics, clock: 
     submitQuery: submit("submitQuery", "query", (job) => warehouse.submitQuery(job)),
     submitMerge: submit("submitMerge", "merge", (job) => warehouse.submitMerge(job)),
     submitDrop: submit("submitDrop", "drop", (job) => warehouse.submitDrop(job)),
+    submitLoad: submit("submitLoad", "load", (job) => warehouse.submitLoad(job)),
     async getJob(jobId) {
       const job = await request("getJob", () => warehouse.getJob(jobId));
       if (job) jobs.seen(job);

@@ -3,6 +3,8 @@
  * Every effect bears a name of its own (a job id, a table id), so that asking twice does it once.
  */
 
+import type { Readable } from "node:stream";
+
 /** A table's address. Project and location are the adapter's. */
 export interface TableRef {
   dataset: string;
@@ -83,6 +85,41 @@ export interface QueryJob {
         clusterBy?: string[];
       })
     | null;
+  labels: Record<string, string>;
+  /** After so many milliseconds BigQuery ends the job. */
+  timeoutMs?: number;
+}
+
+/** What a load job reads. */
+export type LoadSource =
+  /** gs:// URIs, with one * each at most: read by BigQuery itself, not by a local one. */
+  | { uris: readonly string[] }
+  | { bytes: Uint8Array }
+  /** Read once, for one submit; `size` in bytes. */
+  | { stream: Readable; size: number };
+
+export type LoadFormat =
+  | { type: "NEWLINE_DELIMITED_JSON" }
+  | {
+      type: "CSV";
+      /** One character; a comma unless given. */
+      delimiter?: string;
+      /** Rows at the beginning that hold no data. */
+      headerRows?: number;
+      /** The unquoted text that stands for NULL; the empty one unless given. */
+      nullMarker?: string;
+    }
+  | { type: "PARQUET" };
+
+/** Data to be loaded into a table: all of its rows, or none. */
+export interface LoadJob {
+  /** Deterministic: the same id asks for the same effect. [A-Za-z0-9_-], at most 1,024 characters. */
+  jobId: string;
+  source: LoadSource;
+  format: LoadFormat;
+  /** The data's columns; "detect": found in the data; null: those of the table, or of the Parquet file. */
+  schema: readonly Field[] | "detect" | null;
+  destination: NonNullable<QueryJob["destination"]>;
   labels: Record<string, string>;
   /** After so many milliseconds BigQuery ends the job. */
   timeoutMs?: number;
@@ -172,6 +209,12 @@ export interface Warehouse {
   submitMerge(job: MergeJob): Promise<"started" | "exists">;
   /** Missing: the job does nothing. */
   submitDrop(job: DropJob): Promise<"started" | "exists">;
+  /**
+   * Loads data into a table, which is made where it is missing. The data of `bytes` and `stream` is uploaded with the
+   * job: where the answer is "exists" it was sent for nothing, so a caller that may come second asks getJob first.
+   * The job's error tells a bad row by "starting at position <byte>" or by its file.
+   */
+  submitLoad(job: LoadJob): Promise<"started" | "exists">;
   getJob(jobId: string): Promise<JobInfo | null>;
   /** Waits until the job is DONE, at most `ms` milliseconds; then returns it as it is. Unknown: reason notFound. */
   waitForJob(jobId: string, ms: number): Promise<JobInfo>;

@@ -27,6 +27,7 @@ export function warehouseOf(
     submitQuery: (job) => call("submitQuery", () => warehouse.submitQuery(job)),
     submitMerge: (job) => call("submitMerge", () => warehouse.submitMerge(job)),
     submitDrop: (job) => call("submitDrop", () => warehouse.submitDrop(job)),
+    submitLoad: (job) => call("submitLoad", () => warehouse.submitLoad(job)),
     getJob: (jobId) => call("getJob", () => warehouse.getJob(jobId)),
     waitForJob: (jobId, ms) => call("waitForJob", () => warehouse.waitForJob(jobId, ms)),
     jobRows: (jobId) => call("jobRows", () => warehouse.jobRows(jobId)),

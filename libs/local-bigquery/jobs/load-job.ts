@@ -1,11 +1,11 @@
 import { type Field, readFields } from "../catalog/schema.ts";
 import { BigQueryError, invalid, notImplemented } from "../errors.ts";
-import { isObject, type Json, type JsonObject, numberOf, objectOr, parseJson, stringOr } from "../json.ts";
+import { isObject, type Json, type JsonObject, numberOf, objectOr, stringOr } from "../json.ts";
 import { readDestination } from "./configuration.ts";
-import { readCsv } from "./csv.ts";
 import { type Destination, readyTable, writeStaged } from "./destination.ts";
 import { insertRows } from "./insert-rows.ts";
 import type { Outcome, Work } from "./jobs.ts";
+import { csvRecords, jsonRecords, type Read } from "./load-records.ts";
 import type { QueryEngine } from "./query-work.ts";
 import { RowError, rowReader } from "./row-values.ts";
 
@@ -87,75 +87,18 @@ function* readRows(
     number++;
     let row: Json[];
     try {
-      row = toStored(read());
+      row = toStored(read.value());
     } catch (error) {
       if (!(error instanceof RowError)) throw error;
       if (++bad.count <= allowed) continue;
       throw invalid(
-        `Error while reading data, error message: Row ${number}, field ${error.field}: ${error.message}`,
+        `Error while reading data, error message: Row ${number}, field ${error.field}: ${error.message}; row starting at position ${read.position()}`,
       );
     }
     yield row;
   }
 }
 
-/** The records of the data; reading one may throw RowError. */
-function records(load: Load, fields: Field[], data: Buffer): Iterable<() => JsonObject> {
+function records(load: Load, fields: Field[], data: Buffer): Iterable<Read> {
   return load.format === "CSV" ? csvRecords(load.options, fields, data) : jsonRecords(data);
-}
-
-function* jsonRecords(data: Buffer): Generator<() => JsonObject> {
-  for (const line of linesOf(data)) {
-    if (line.trim() === "") continue;
-    yield () => {
-      const value = parseJson(line);
-      if (!isObject(value)) throw new RowError("", "JSON parsing error: the line is not a JSON object");
-      return value;
-    };
-  }
-}
-
-/** Bytes that are turned into text at once. */
-const PIECE = 1 << 20;
-
-/** The lines of UTF-8 text, piece by piece: the whole as text would be twice its size. */
-function* linesOf(data: Buffer): Generator<string> {
-  for (let start = 0; start < data.length; ) {
-    const last = start + PIECE >= data.length ? -1 : data.indexOf(0x0a, start + PIECE);
-    const end = last < 0 ? data.length : last + 1;
-    yield* data.toString("utf8", start, end).split("\n");
-    start = end;
-  }
-}
-
-function* csvRecords(options: JsonObject, fields: Field[], data: Buffer): Generator<() => JsonObject> {
-  const format = {
-    delimiter: stringOr(options.fieldDelimiter, ",") || ",",
-    quote: stringOr(options.quote, '"'),
-    nullMarker: stringOr(options.nullMarker, ""),
-    quotedNewlines: options.allowQuotedNewlines === true,
-  };
-  const encoding = stringOr(options.encoding, "UTF-8");
-  if (encoding !== "UTF-8") throw notImplemented(`encoding ${encoding}`);
-  let skip = numberOf(options.skipLeadingRows) ?? 0;
-  const nested = fields.find((f) => f.fields || f.mode === "REPEATED");
-  if (nested) throw invalid(`CSV cannot hold the nested or repeated field ${nested.name}`);
-  try {
-    for (const cells of readCsv(data.toString("utf8"), format)) {
-      if (skip-- > 0) continue;
-      yield () => {
-        const missing = cells.length < fields.length && options.allowJaggedRows !== true;
-        if (missing || (cells.length > fields.length && options.ignoreUnknownValues !== true))
-          throw new RowError(
-            "",
-            `${missing ? "Too few" : "Too many"} values in row: ${cells.length} of ${fields.length}`,
-          );
-        return Object.fromEntries(fields.map((f, i) => [f.name, cells[i] ?? null]));
-      };
-    }
-  } catch (error) {
-    if (error instanceof Error && !(error instanceof BigQueryError) && !(error instanceof RowError))
-      throw invalid(`Error while reading data, error message: ${error.message}`);
-    throw error;
-  }
 }

@@ -2,7 +2,16 @@ import type { JobMetadata } from "@google-cloud/bigquery";
 import { mergeParameters, type RestParameter } from "../merge/parameters.ts";
 import { mergeStatement } from "../merge/statement.ts";
 import { checkedLabels, datasetName, destinationName, qualified, qualifiedDataset } from "../names.ts";
-import type { DropJob, DryRun, JobInfo, MergeJob, QueryJob, QueryParam } from "../port.ts";
+import type {
+  DropJob,
+  DryRun,
+  JobInfo,
+  LoadFormat,
+  LoadJob,
+  MergeJob,
+  QueryJob,
+  QueryParam,
+} from "../port.ts";
 import { plainFields } from "./fields.ts";
 
 /** The body of jobs.insert for a query. */
@@ -17,6 +26,34 @@ export function queryConfiguration(project: string, job: Omit<QueryJob, "jobId">
       ...parameters(job.params.map(restParameter)),
       ...destination(project, job.destination),
     },
+  };
+}
+
+/** The body of jobs.insert for a load; uploaded data goes beside it. */
+export function loadConfiguration(project: string, job: Omit<LoadJob, "jobId">): object {
+  const { source, format, schema } = job;
+  return {
+    labels: checkedLabels(job.labels),
+    ...(job.timeoutMs === undefined ? {} : { jobTimeoutMs: String(job.timeoutMs) }),
+    load: {
+      ...("uris" in source ? { sourceUris: source.uris } : {}),
+      ...formatOptions(format),
+      ...(schema === "detect" ? { autodetect: true } : {}),
+      ...(schema === null || schema === "detect" ? {} : { schema: { fields: schema } }),
+      ...destination(project, job.destination),
+    },
+  };
+}
+
+function formatOptions(format: LoadFormat): object {
+  if (format.type !== "CSV") return { sourceFormat: format.type };
+  const { type, delimiter, headerRows, nullMarker } = format;
+  return {
+    sourceFormat: type,
+    allowQuotedNewlines: true,
+    ...(delimiter === undefined ? {} : { fieldDelimiter: delimiter }),
+    ...(headerRows === undefined ? {} : { skipLeadingRows: String(headerRows) }),
+    ...(nullMarker === undefined ? {} : { nullMarker }),
   };
 }
 
@@ -79,12 +116,14 @@ export function jobInfo(jobId: string, job: JobMetadata): JobInfo {
     error: failure ? { reason: failure.reason ?? "unknown", message: failure.message ?? "" } : null,
     labels: job.configuration?.labels ?? {},
     rows: failure ? null : rowsWritten(job),
-    bytesProcessed: Number(job.statistics?.totalBytesProcessed ?? 0),
+    bytesProcessed: Number(job.statistics?.load?.inputFileBytes ?? job.statistics?.totalBytesProcessed ?? 0),
   };
 }
 
-/** The last stage of a query's plan writes its destination; DML says itself. */
+/** The last stage of a query's plan writes its destination; DML and loads say themselves. */
 function rowsWritten(job: JobMetadata): number | null {
+  const loaded = job.statistics?.load?.outputRows;
+  if (loaded != null) return Number(loaded);
   const query = job.statistics?.query;
   if (query?.numDmlAffectedRows != null) return Number(query.numDmlAffectedRows);
   if (job.configuration?.query?.writeDisposition == null) return null;

@@ -1,3 +1,4 @@
+import { sleep } from "@convergence/runtime/clock.ts";
 import type { JobMetadata } from "@google-cloud/bigquery";
 import { jobName } from "../names.ts";
 import { type JobInfo, WarehouseError } from "../port.ts";
@@ -13,6 +14,9 @@ interface Poll {
 
 /** So many submitted jobs are remembered; one that is forgotten costs a request more. */
 const REMEMBERED = 1_000;
+
+/** Between two looks at a load job, for which BigQuery has no long poll, in milliseconds. */
+const LOAD_LOOK_MS = 1_000;
 
 /**
  * Waits for jobs with as few requests as tell the truth: none for a job that was DONE in the answer to its submit,
@@ -47,7 +51,8 @@ export class JobWaiting {
     for (;;) {
       // Well below the request's own time limit.
       const left = Math.min(Math.max(0, deadline - clock.now()), Math.floor(timeoutMs / 2));
-      const poll = await this.#poll(jobId, left);
+      const isKnownLoad = submitted?.configuration?.load !== undefined;
+      const poll = isKnownLoad ? {} : await this.#poll(jobId, left);
       if (
         submitted &&
         !(poll instanceof WarehouseError) &&
@@ -56,18 +61,25 @@ export class JobWaiting {
       ) {
         return endedWell(jobId, submitted, poll);
       }
-      const job = await this.get(jobId);
-      if (job === null) throw new WarehouseError("notFound", `there is no job ${jobId}`);
+      const found = await this.#find(jobId);
+      if (found === null) throw new WarehouseError("notFound", `there is no job ${jobId}`);
+      const job = jobInfo(jobId, found);
       if (job.state === "DONE") return job;
-      if (poll instanceof WarehouseError) throw poll;
+      const isLoad = found.configuration?.load !== undefined;
+      if (poll instanceof WarehouseError && !isLoad) throw poll;
       if (clock.now() >= deadline) return job;
+      if (isLoad) await sleep(clock, Math.min(LOAD_LOOK_MS, left));
     }
   }
 
   /** See Warehouse.getJob. */
   async get(jobId: string): Promise<JobInfo | null> {
-    const job = await callOrNull<JobMetadata>(this.#connection, this.#about(`/jobs/${jobName(jobId)}`, {}));
+    const job = await this.#find(jobId);
     return job && jobInfo(jobId, job);
+  }
+
+  #find(jobId: string): Promise<Partial<JobMetadata> | null> {
+    return callOrNull<JobMetadata>(this.#connection, this.#about(`/jobs/${jobName(jobId)}`, {}));
   }
 
   /** A failed job's error comes back as the request's own, which may also be the request's: jobs.get tells. */

@@ -4,11 +4,12 @@ import { BigQuery, type DatasetResource, type JobMetadata, type TableMetadata } 
 import { PassThroughClient } from "google-auth-library";
 import { checkMerge } from "../merge/check.ts";
 import { checkedLabels, datasetName, jobName, tableName } from "../names.ts";
-import { type TableRef, type Warehouse, WarehouseError } from "../port.ts";
+import { type LoadSource, type TableRef, type Warehouse, WarehouseError } from "../port.ts";
 import { plainFields, type RestField } from "./fields.ts";
 import {
   dropConfiguration,
   dryRunInfo,
+  loadConfiguration,
   mergeConfiguration,
   parameters,
   queryConfiguration,
@@ -16,6 +17,7 @@ import {
 } from "./jobs.ts";
 import { type Call, call, callOrNull } from "./rest.ts";
 import { plainRows } from "./rows.ts";
+import { upload } from "./upload.ts";
 import { JobWaiting } from "./waiting.ts";
 
 export interface BigQueryWarehouseOptions {
@@ -46,10 +48,17 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
   const find = <T extends object>(request: Call) => callOrNull<T>(connection, request);
   const jobs = new JobWaiting(connection, location);
 
-  async function submit(jobId: string, configuration: object): Promise<"started" | "exists"> {
+  async function submit(
+    jobId: string,
+    configuration: object,
+    data?: Exclude<LoadSource, { uris: unknown }>,
+  ): Promise<"started" | "exists"> {
     const jobReference = { projectId: project, jobId: jobName(jobId), location };
     const body = { jobReference, configuration };
-    const answer = send<JobMetadata>({ method: "POST", path: "/jobs", body });
+    const answer =
+      data === undefined
+        ? send<JobMetadata>({ method: "POST", path: "/jobs", body })
+        : upload(connection, project, body, data);
     return created(
       "started",
       answer.then((job) => jobs.submitted(jobId, job)),
@@ -99,6 +108,11 @@ export function bigQueryWarehouse(options: BigQueryWarehouseOptions): Warehouse 
     },
 
     submitDrop: async (job) => submit(job.jobId, dropConfiguration(project, job)),
+
+    async submitLoad(job) {
+      const configuration = loadConfiguration(project, job);
+      return submit(job.jobId, configuration, "uris" in job.source ? undefined : job.source);
+    },
 
     getJob: async (jobId) => jobs.get(jobId),
 

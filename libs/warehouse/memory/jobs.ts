@@ -1,10 +1,10 @@
 import type { Clock } from "@convergence/runtime/clock.ts";
-import type { DropJob, JobError, JobInfo, MergeJob, QueryJob } from "../port.ts";
+import type { DropJob, JobError, JobInfo, LoadJob, MergeJob, QueryJob } from "../port.ts";
 import type { Effect, Row } from "./tables.ts";
 
 /** A job as it was submitted, and what became of it. */
 export interface JobRecord extends JobInfo {
-  submitted: { query: QueryJob } | { merge: MergeJob } | { drop: DropJob };
+  submitted: { query: QueryJob } | { merge: MergeJob } | { drop: DropJob } | { load: LoadJob };
 }
 
 interface Job extends JobRecord {
@@ -79,8 +79,8 @@ export class Jobs {
 }
 
 function labelsOf(submitted: JobRecord["submitted"]): Record<string, string> {
-  if ("query" in submitted) return submitted.query.labels;
-  return "merge" in submitted ? submitted.merge.labels : submitted.drop.labels;
+  const [{ labels }] = Object.values(submitted);
+  return labels;
 }
 
 /** An effect that is none: the job fails. */

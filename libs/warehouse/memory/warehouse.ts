@@ -3,6 +3,7 @@ import { checkMerge } from "../merge/check.ts";
 import { checkedLabels, datasetName, destinationName, jobName, tableName } from "../names.ts";
 import { type DryRun, type QueryJob, type TableRef, type Warehouse, WarehouseError } from "../port.ts";
 import { failed, type JobRecord, Jobs } from "./jobs.ts";
+import { loadedRows } from "./load.ts";
 import { type Effect, notFound, type Row, Tables } from "./tables.ts";
 
 export type { JobRecord, Row };
@@ -149,6 +150,16 @@ export function memoryWarehouse(options: MemoryWarehouseOptions): MemoryWarehous
       jobName(job.jobId);
       return run("submitDrop", detail, (outcome) =>
         submit(job.jobId, outcome, { drop: job }, () => tables.drop(job.what)),
+      );
+    },
+    submitLoad: async (job) => {
+      checkedLabels(job.labels);
+      destinationName(job.destination.table);
+      const loaded = await loadedRows(job);
+      return run("submitLoad", jobName(job.jobId), (outcome) =>
+        submit(job.jobId, outcome, { load: job }, () =>
+          "error" in loaded ? loaded : tables.write(job.destination, loaded.rows),
+        ),
       );
     },
     getJob: async (jobId) => run("getJob", jobName(jobId), () => jobs.info(jobId)),
