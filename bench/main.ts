@@ -1,4 +1,5 @@
 /** `npm run bench [-- NAME]`: the measurements behind every speed that the docs name. */
+import { benchAgainst } from "./against.ts";
 import { benchBigQuery } from "./bigquery.ts";
 import { benchDataQuality } from "./data-quality.ts";
 import { benchKafka } from "./kafka.ts";
@@ -9,6 +10,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
   kafka: benchKafka,
   bigquery: benchBigQuery,
   "data-quality": benchDataQuality,
+  against: benchAgainst,
 };
 
 const name = process.argv[2] ?? "runs";
@@ -18,4 +20,4 @@ if (bench === undefined) {
   process.exit(2);
 }
 await bench();
-process.exit(0);
+process.exit();

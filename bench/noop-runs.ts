@@ -18,11 +18,16 @@ export async function onboard(url: string, adminKey?: string): Promise<string> {
   return onboarded.parse(answer.body).api_key;
 }
 
-/** Runs three empty steps: POST, then GET ?wait= until COMPLETE. Returns the run's id. */
-export async function oneRun(http: Client): Promise<string> {
-  const path = `/api/v1/pipelines/run/${TENANT}/gcp/example/noop`;
+/** Asks for a run of a template of gcp/example. Returns its id. */
+export async function submitRun(http: Client, template: string): Promise<string> {
+  const path = `/api/v1/pipelines/run/${TENANT}/gcp/example/${template}`;
   const { body } = await http.call("POST", path, {});
-  const { pipeline_logging_id: id } = triggered.parse(body);
+  return triggered.parse(body).pipeline_logging_id;
+}
+
+/** Runs a template, by default three empty steps: POST, then GET ?wait= until COMPLETE. Returns the run's id. */
+export async function oneRun(http: Client, template = "noop"): Promise<string> {
+  const id = await submitRun(http, template);
   const end = await http.call("GET", `/api/v1/pipelines/runs/${id}?wait=30`);
   const { status } = ended.parse(end.body);
   if (status !== "COMPLETE") throw new Error(`run ${id} is ${status}`);

@@ -38,15 +38,16 @@ export async function freshPlace(): Promise<Place> {
 }
 
 /**
- * Starts `cli/start.ts` at a place and waits until it is ready. What it prints goes to the file descriptor `output`;
- * without one, standard error goes to ours, the rest nowhere.
+ * Starts `cli/start.ts` of a checkout at a place and waits until it is ready. What it prints goes to the file descriptor
+ * `output`; without one, standard error goes to ours, the rest nowhere.
  */
 export async function startPlatform(
   place: Place,
   env: Record<string, string> = {},
   output?: number,
+  checkout = root,
 ): Promise<Platform> {
-  const child = spawnStart(place, env, ["ignore", output ?? "ignore", output ?? "inherit"]);
+  const child = spawnStart(place, env, ["ignore", output ?? "ignore", output ?? "inherit"], checkout);
   const url = `http://127.0.0.1:${place.port}`;
   await ready(url, child);
   return {
@@ -76,9 +77,10 @@ function spawnStart(
   place: Place,
   env: Record<string, string>,
   stdio: ("ignore" | "inherit" | "pipe" | number)[],
+  checkout = root,
 ): ChildProcess {
-  return spawn(process.execPath, [path.join(root, "cli", "start.ts")], {
-    cwd: root,
+  return spawn(process.execPath, [path.join(checkout, "cli", "start.ts")], {
+    cwd: checkout,
     stdio,
     env: {
       ...process.env,
