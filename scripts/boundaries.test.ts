@@ -9,7 +9,8 @@ const SERVICES = ["gateway", "tenant-service", "pipeline-service", "step-runner"
 const PURE: Record<string, string[]> = {
   contracts: [],
   log: ["contracts"],
-  run: ["contracts"],
+  cron: [],
+  run: ["contracts", "cron"],
   tenant: ["contracts"],
 };
 

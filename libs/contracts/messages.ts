@@ -117,6 +117,67 @@ export interface Trace {
   tracestate: string | null;
 }
 
+/** A template to be run for each date of a range. */
+export interface Backfill {
+  /** A random UUID made by the sender. */
+  backfill_id: string;
+  provider: string;
+  domain: string;
+  template: string;
+  /** JSON object: the runs' variables, without date. */
+  parameters: string;
+  /** ISO date, inclusive. */
+  from: string;
+  /** ISO date, inclusive. */
+  to: string;
+  /** So many of its runs are open at once, at most. */
+  max_concurrent: number;
+  trigger_by: string;
+}
+
+/** Outcome of StartBackfill. */
+export interface BackfillAccepted {
+  type: "BackfillAccepted";
+  meta: EventMeta;
+  command_id: string;
+  idempotency: Idempotency | null;
+  /** The command's time. */
+  requested_at: number;
+  backfill: Backfill;
+}
+
+/** Outcome of CancelBackfill. */
+export interface BackfillCancelled {
+  type: "BackfillCancelled";
+  meta: EventMeta;
+  command_id: string;
+  backfill_id: string;
+}
+
+/** A date of a backfill. */
+export interface BackfillDate {
+  backfill_id: string;
+  /** ISO date. */
+  date: string;
+}
+
+/** A backfill that is not over. */
+export interface BackfillState {
+  backfill: Backfill;
+  /** The first date without a run or a refusal; the day after the last where all have one. */
+  next: string;
+  /** Its open runs by id. */
+  open: string[];
+  cancelled: boolean;
+}
+
+/** Command: begin no more dates, and end the open runs. */
+export interface CancelBackfill {
+  type: "CancelBackfill";
+  meta: CommandMeta;
+  backfill_id: string;
+}
+
 /** Command: end all open runs of a tenant (its dataset is about to be recreated). */
 export interface CancelOpenRuns {
   type: "CancelOpenRuns";
@@ -136,6 +197,13 @@ export interface CancelRun {
 export interface Concurrency {
   key: string;
   limit: number;
+}
+
+/** Command: end a schedule. */
+export interface DeleteSchedule {
+  type: "DeleteSchedule";
+  meta: CommandMeta;
+  name: string;
 }
 
 /** A pipeline-service instance says how many tenants have steps ready. */
@@ -188,6 +256,19 @@ export interface OpenStep {
   not_before: number;
 }
 
+/** Outcome of PutSchedule, DeleteSchedule, StartBackfill or CancelBackfill: nothing was changed. */
+export interface OrderRejected {
+  type: "OrderRejected";
+  meta: EventMeta;
+  command_id: string;
+  /** HTTP status for the client. */
+  status: number;
+  /** A stable slug. */
+  reason: string;
+  detail: string;
+  problems: Problem[];
+}
+
 /** A tenant's table that cannot be written: the projection passed over its rows of one partition of run.events from an offset on. */
 export interface ParkedTable {
   type: "ParkedTable";
@@ -216,6 +297,13 @@ export interface PlannedStep {
   retry: RetryPolicy | null;
   /** The run that did it already: it is SKIPPED, and what depends on it begins. */
   done_by: string | null;
+}
+
+/** Command: set a schedule, new or in place of the one of its name. */
+export interface PutSchedule {
+  type: "PutSchedule";
+  meta: CommandMeta;
+  schedule: Schedule;
 }
 
 /** A recent Idempotency-Key, in a snapshot. */
@@ -309,6 +397,10 @@ export interface RunHead {
   /** From the start of its first step to its end, at most. */
   timeout_ms: number | null;
   concurrency: Concurrency | null;
+  /** The schedule's slot that it is of. */
+  slot: Slot | null;
+  /** The backfill's date that it is of. */
+  backfill: BackfillDate | null;
 }
 
 /** Outcome of SubmitRun: nothing was started. */
@@ -323,6 +415,8 @@ export interface RunRejected {
   reason: string;
   detail: string;
   problems: Problem[];
+  slot: Slot | null;
+  backfill: BackfillDate | null;
 }
 
 /** Outcome of SubmitRun: its Idempotency-Key was used before. */
@@ -352,6 +446,95 @@ export interface RunnerAnnounced {
   slots: number;
   partitions: number[];
   at: number;
+}
+
+/** What a tenant wants run, and when. */
+export interface Schedule {
+  /** Unique in the tenant. */
+  name: string;
+  provider: string;
+  domain: string;
+  template: string;
+  /** JSON object: the runs' variables. */
+  parameters: string;
+  /** Five fields. */
+  cron: string;
+  /** IANA name. */
+  timezone: string;
+  /** What becomes of slots that were missed: none, last, or all. */
+  catch_up: string;
+  /** Of all: so many of the latest. */
+  catch_up_max: number;
+  enabled: boolean;
+}
+
+/** Outcome of DeleteSchedule. */
+export interface ScheduleDeleted {
+  type: "ScheduleDeleted";
+  meta: EventMeta;
+  command_id: string;
+  name: string;
+}
+
+/** Outcome of PutSchedule. */
+export interface ScheduleSet {
+  type: "ScheduleSet";
+  meta: EventMeta;
+  command_id: string;
+  state: ScheduleState;
+}
+
+/** A schedule and how far it is done. */
+export interface ScheduleState {
+  schedule: Schedule;
+  /** Unix milliseconds. */
+  set_at: number;
+  /** Slots up to this moment are done with: they had a run, a refusal, or were passed over. Unix milliseconds. */
+  done_to: number;
+  /** The last slot that had a run or a refusal, Unix milliseconds. */
+  last_slot: number | null;
+  /** The run of the last slot that had one. */
+  last_run_id: string | null;
+  /** Why the last slot had no run; null where it had one. */
+  last_refusal: string | null;
+  /** The slots after this moment, up to passed_to, were missed and passed over last. Unix milliseconds. */
+  passed_from: number | null;
+  passed_to: number | null;
+  /** When an event last told all of this, Unix milliseconds. */
+  told_at: number;
+}
+
+/** A schedule as it is, told again while the event that told it last is still stored. */
+export interface ScheduleTold {
+  type: "ScheduleTold";
+  meta: EventMeta;
+  state: ScheduleState;
+}
+
+/** A moment at which a schedule is due. */
+export interface Slot {
+  schedule: string;
+  /** Unix milliseconds. */
+  at: number;
+}
+
+/** Slots that were missed are passed over, as the schedule's catch-up says. */
+export interface SlotsPassed {
+  type: "SlotsPassed";
+  meta: EventMeta;
+  schedule: string;
+  /** Exclusive, Unix milliseconds. */
+  from: number;
+  /** Inclusive, Unix milliseconds. */
+  to: number;
+}
+
+/** Command: run a template for each date of a range. */
+export interface StartBackfill {
+  type: "StartBackfill";
+  meta: CommandMeta;
+  backfill: Backfill;
+  idempotency: Idempotency | null;
 }
 
 /** Result: a runner has begun the step. */
@@ -483,6 +666,8 @@ export interface TenantRunsSnapshot {
   recent_commands: string[];
   runs: OpenRun[];
   recent_keys: RecentKey[];
+  schedules: ScheduleState[];
+  backfills: BackfillState[];
 }
 
 /** What started a run. */
@@ -850,12 +1035,12 @@ export type TenantRepliesMessage = TenantReply;
 export const TENANT_REPLIES_TYPES = ["TenantReply"] as const;
 
 /** What run.commands carries. */
-export type RunCommandsMessage = SubmitRun | CancelRun | CancelOpenRuns;
-export const RUN_COMMANDS_TYPES = ["SubmitRun", "CancelRun", "CancelOpenRuns"] as const;
+export type RunCommandsMessage = SubmitRun | CancelRun | CancelOpenRuns | PutSchedule | DeleteSchedule | StartBackfill | CancelBackfill;
+export const RUN_COMMANDS_TYPES = ["SubmitRun", "CancelRun", "CancelOpenRuns", "PutSchedule", "DeleteSchedule", "StartBackfill", "CancelBackfill"] as const;
 
 /** What run.events carries. */
-export type RunEventsMessage = Claimed | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished;
-export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished"] as const;
+export type RunEventsMessage = Claimed | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected;
+export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected"] as const;
 
 /** What run.snapshots carries. */
 export type RunSnapshotsMessage = TenantRunsSnapshot | SnapshotPart | Checkpoint;
@@ -885,11 +1070,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelRun | CancelOpenRuns | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunStopped | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelRun | CancelOpenRuns | PutSchedule | DeleteSchedule | StartBackfill | CancelBackfill | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunStopped | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelRun", "CancelOpenRuns", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunStopped", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelRun", "CancelOpenRuns", "PutSchedule", "DeleteSchedule", "StartBackfill", "CancelBackfill", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunStopped", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

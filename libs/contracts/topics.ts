@@ -57,7 +57,18 @@ export const TOPICS = {
   tenants: { retentionMs: null, remade: true, carries: ["TenantSnapshot", "Checkpoint"] },
   "api-keys": { retentionMs: null, carries: ["ApiKeyRecord", "ApiKeyRevoked"] },
   "tenant.replies": { retentionMs: 3_600_000, carries: ["TenantReply"] },
-  "run.commands": { retentionMs: 7 * DAY_MS, carries: ["SubmitRun", "CancelRun", "CancelOpenRuns"] },
+  "run.commands": {
+    retentionMs: 7 * DAY_MS,
+    carries: [
+      "SubmitRun",
+      "CancelRun",
+      "CancelOpenRuns",
+      "PutSchedule",
+      "DeleteSchedule",
+      "StartBackfill",
+      "CancelBackfill",
+    ],
+  },
   "run.events": {
     retentionMs: 30 * DAY_MS,
     carries: [
@@ -72,6 +83,13 @@ export const TOPICS = {
       "StepReissued",
       "StepFinished",
       "RunFinished",
+      "ScheduleSet",
+      "ScheduleTold",
+      "ScheduleDeleted",
+      "SlotsPassed",
+      "BackfillAccepted",
+      "BackfillCancelled",
+      "OrderRejected",
     ],
   },
   "run.snapshots": {

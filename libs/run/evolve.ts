@@ -1,5 +1,7 @@
 import type { RunAccepted, StepFinished, StepReissued, StepStarted } from "@convergence/contracts";
+import { foldBackfills } from "./backfills.ts";
 import { failureOf, stopsRun } from "./ending.ts";
+import { foldSchedules } from "./schedules.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
   opened,
@@ -17,9 +19,26 @@ const FORGET_EVERY_MS = 3_600_000;
 
 /** Folds an event into a tenant's runs. Pure; never fails on a counted event. */
 export function evolve(state: TenantRuns, event: RunEvent | RunFact): TenantRuns {
+  const after = foldRuns(state, event);
+  const schedules = foldSchedules(after.schedules, event);
+  const backfills = foldBackfills(after.backfills, event);
+  return schedules === after.schedules && backfills === after.backfills
+    ? after
+    : { ...after, schedules, backfills };
+}
+
+function foldRuns(state: TenantRuns, event: RunEvent | RunFact): TenantRuns {
   switch (event.type) {
     case "RunAccepted":
       return accept(state, event);
+    case "BackfillAccepted":
+      return withKey(state, event, event.backfill.backfill_id);
+    case "BackfillCancelled":
+    case "OrderRejected":
+    case "ScheduleSet":
+    case "ScheduleTold":
+    case "ScheduleDeleted":
+    case "SlotsPassed":
     case "RunRejected":
     case "RunRepeated":
     case "OpenRunsCancelled":
@@ -39,13 +58,20 @@ export function evolve(state: TenantRuns, event: RunEvent | RunFact): TenantRuns
 
 function accept(state: TenantRuns, event: Omit<RunAccepted, "meta">): TenantRuns {
   const run = opened(event.run, event.steps);
-  const runs = state.runs.set(event.run.run_id, run);
-  if (event.idempotency === null) return { ...state, runs };
-  const { key } = event.idempotency;
-  const used = usedKey(event.idempotency, event.run.run_id, event.requested_at);
+  return withKey({ ...state, runs: state.runs.set(event.run.run_id, run) }, event, event.run.run_id);
+}
+
+/** Remembers the Idempotency-Key of a command that led to a run or a backfill, when it has one. */
+function withKey(
+  state: TenantRuns,
+  { idempotency, requested_at }: Pick<RunAccepted, "idempotency" | "requested_at">,
+  id: string,
+): TenantRuns {
+  if (idempotency === null) return state;
+  const { key } = idempotency;
   // Deleted first: a key that is used again moves behind the others, which keeps them in order of use.
-  const recentKeys = forget(state.recentKeys.delete(key), event.requested_at - IDEMPOTENCY_WINDOW_MS);
-  return { runs, recentKeys: recentKeys.set(key, used) };
+  const recentKeys = forget(state.recentKeys.delete(key), requested_at - IDEMPOTENCY_WINDOW_MS);
+  return { ...state, recentKeys: recentKeys.set(key, usedKey(idempotency, id, requested_at)) };
 }
 
 /** Drops the keys used before `horizon`: not one by one, since each dropping copies the keys that stay. */

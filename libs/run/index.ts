@@ -1,8 +1,10 @@
+export * from "./backfills.ts";
 export * from "./cancel.ts";
 export * from "./concurrency.ts";
 export { endRun } from "./ending.ts";
 export * from "./evolve.ts";
 export * from "./progress.ts";
+export * from "./schedules.ts";
 export * from "./snapshot.ts";
 export * from "./state.ts";
 export * from "./submit.ts";

@@ -1,4 +1,11 @@
-import type { OpenRun, OpenStep, RecentKey, RunStatus } from "@convergence/contracts";
+import type {
+  BackfillState,
+  OpenRun,
+  OpenStep,
+  RecentKey,
+  RunStatus,
+  ScheduleState,
+} from "@convergence/contracts";
 import { OrderedMap } from "immutable";
 import type { Run, Step, TenantRuns } from "./state.ts";
 
@@ -6,6 +13,8 @@ import type { Run, Step, TenantRuns } from "./state.ts";
 export interface StoredRuns {
   runs: OpenRun[];
   recent_keys: RecentKey[];
+  schedules: ScheduleState[];
+  backfills: BackfillState[];
 }
 
 /** State to snapshot record. */
@@ -18,6 +27,8 @@ export function storeRuns(state: TenantRuns): StoredRuns {
       run_id: used.runId,
       at: used.at,
     })),
+    schedules: [...state.schedules.values()],
+    backfills: [...state.backfills.values()],
   };
 }
 
@@ -31,6 +42,8 @@ export function restoreRuns(stored: StoredRuns): TenantRuns {
         { bodyHash: used.body_hash, runId: used.run_id, at: used.at },
       ]),
     ),
+    schedules: OrderedMap(stored.schedules.map((state) => [state.schedule.name, state])),
+    backfills: OrderedMap(stored.backfills.map((state) => [state.backfill.backfill_id, state])),
   };
 }
 

@@ -1,10 +1,12 @@
 import type {
+  BackfillState,
   Claimed,
   Idempotency,
   PlannedStep,
   RunEventsMessage,
   RunHead,
   RunStatus,
+  ScheduleState,
   StepHead,
   StepStatus,
   Unstamped,
@@ -17,12 +19,16 @@ export type RunEvent = Exclude<RunEventsMessage, Claimed>;
 /** An event as a decision states it, before the writer stamps it. */
 export type RunFact = Unstamped<RunEvent>;
 
-/** A tenant's open runs and recent Idempotency-Keys: all that a decision about its runs needs. Immutable. */
+/** A tenant's open runs, recent Idempotency-Keys and what is to be run later: all that decisions need. Immutable. */
 export interface TenantRuns {
   /** Open runs by id, in order of acceptance. A run leaves when it reaches its terminal state. */
   readonly runs: OrderedMap<string, Run>;
   /** Keys of the last 24 hours, oldest first. */
   readonly recentKeys: OrderedMap<string, UsedKey>;
+  /** By name. */
+  readonly schedules: OrderedMap<string, ScheduleState>;
+  /** By id; one leaves when all its dates are over. */
+  readonly backfills: OrderedMap<string, BackfillState>;
 }
 
 export interface UsedKey {
@@ -60,7 +66,12 @@ export interface Step {
 /** How long an Idempotency-Key is remembered, measured between the times of the commands, in milliseconds. */
 export const IDEMPOTENCY_WINDOW_MS = 24 * 3_600_000;
 
-export const noRuns: TenantRuns = { runs: OrderedMap(), recentKeys: OrderedMap() };
+export const noRuns: TenantRuns = {
+  runs: OrderedMap(),
+  recentKeys: OrderedMap(),
+  schedules: OrderedMap(),
+  backfills: OrderedMap(),
+};
 
 /** A run as it is accepted. */
 export function opened(head: RunHead, planned: readonly PlannedStep[]): Run {

@@ -1,7 +1,16 @@
-import type { Concurrency, PlannedStep, Problem, RunHead, SubmitRun, Trace } from "@convergence/contracts";
+import type {
+  BackfillDate,
+  Concurrency,
+  PlannedStep,
+  Problem,
+  RunHead,
+  Slot,
+  SubmitRun,
+  Trace,
+} from "@convergence/contracts";
 import { underWay } from "./concurrency.ts";
 import { doneBefore } from "./ending.ts";
-import { IDEMPOTENCY_WINDOW_MS, opened, type RunFact, type TenantRuns } from "./state.ts";
+import { IDEMPOTENCY_WINDOW_MS, opened, type RunFact, type TenantRuns, type UsedKey } from "./state.ts";
 
 /** A refusal as the client will read it. `reason` is a stable slug. */
 export interface Refusal {
@@ -15,12 +24,20 @@ export interface Refusal {
 export type Plan =
   | {
       ok: true;
-      run: Omit<RunHead, "accepted_at" | "trace">;
+      run: Omit<RunHead, "accepted_at" | "trace" | "slot" | "backfill">;
       steps: PlannedStep[];
       /** It is refused rather than queued where as many of its concurrency key are open as may be. */
       refusedIfHeld: boolean;
     }
   | { ok: false; refusal: Refusal };
+
+/** What asked for a run where no client did: the slot of a schedule, or the date of a backfill. */
+export interface RunOrigin {
+  slot: Slot | null;
+  backfill: BackfillDate | null;
+}
+
+const ASKED: RunOrigin = { slot: null, backfill: null };
 
 /**
  * Decides a SubmitRun: one outcome, whatever is asked. `plan` is only called for a command that is new; `trace` is the
@@ -32,13 +49,16 @@ export function decideSubmit(
   now: number,
   plan: () => Plan,
   trace: Trace | null = null,
+  origin: RunOrigin = ASKED,
 ): RunFact[] {
   const before = earlierUse(state, command);
   if (before !== undefined) return [before];
   const planned = plan();
-  if (!planned.ok) return [rejected(command, planned.refusal)];
-  if (planned.refusedIfHeld && isFull(state, planned.run.concurrency)) return [rejected(command, FULL)];
-  const run: RunHead = { ...planned.run, accepted_at: now, trace };
+  if (!planned.ok) return [rejected(command, planned.refusal, origin)];
+  // A backfill's dates wait for their turn: its own bound is what lets them be under way.
+  const skips = planned.refusedIfHeld && origin.backfill === null;
+  if (skips && isFull(state, planned.run.concurrency)) return [rejected(command, FULL, origin)];
+  const run: RunHead = { ...planned.run, accepted_at: now, trace, ...origin };
   return [
     {
       type: "RunAccepted",
@@ -65,9 +85,8 @@ function isFull(state: TenantRuns, concurrency: Concurrency | null): boolean {
 
 function earlierUse(state: TenantRuns, command: SubmitRun): RunFact | undefined {
   const { idempotency, meta } = command;
-  const used = idempotency === null ? undefined : state.recentKeys.get(idempotency.key);
-  if (idempotency === null || used === undefined || meta.at - used.at >= IDEMPOTENCY_WINDOW_MS)
-    return undefined;
+  const used = usedBefore(state, command);
+  if (idempotency === null || used === undefined) return undefined;
   if (used.bodyHash === idempotency.body_hash) {
     return {
       type: "RunRepeated",
@@ -76,14 +95,26 @@ function earlierUse(state: TenantRuns, command: SubmitRun): RunFact | undefined 
       first_run_id: used.runId,
     };
   }
-  return rejected(command, {
-    status: 422,
-    reason: "idempotency-key-reused",
-    detail: "This Idempotency-Key was used with another body in the last 24 hours: send a new key.",
-    problems: [],
-  });
+  return rejected(command, KEY_REUSED);
 }
 
-function rejected(command: SubmitRun, refusal: Refusal): RunFact {
-  return { type: "RunRejected", command_id: command.meta.command_id, run_id: command.run_id, ...refusal };
+/** What a command's Idempotency-Key was used for in the last 24 hours, if for anything. */
+export function usedBefore(
+  state: TenantRuns,
+  { idempotency, meta }: Pick<SubmitRun, "idempotency" | "meta">,
+): UsedKey | undefined {
+  const used = idempotency === null ? undefined : state.recentKeys.get(idempotency.key);
+  return used === undefined || meta.at - used.at >= IDEMPOTENCY_WINDOW_MS ? undefined : used;
+}
+
+export const KEY_REUSED: Refusal = {
+  status: 422,
+  reason: "idempotency-key-reused",
+  detail: "This Idempotency-Key was used with another body in the last 24 hours: send a new key.",
+  problems: [],
+};
+
+function rejected(command: SubmitRun, refusal: Refusal, origin: RunOrigin = ASKED): RunFact {
+  const { meta, run_id } = command;
+  return { type: "RunRejected", command_id: meta.command_id, run_id, ...refusal, ...origin };
 }
