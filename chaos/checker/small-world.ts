@@ -243,6 +243,8 @@ function head(template: TemplateName, run_id: string): RunHead {
     run_date: null,
     timeout_ms: null,
     concurrency: null,
+    slot: null,
+    backfill: null,
     trace: null,
     accepted_at: AT,
   };

@@ -30,12 +30,14 @@ export type ParameterValues = Record<string, JsonValue>;
 
 /**
  * Checks a request's variables against what the template declares. `body` is the request's JSON object, `now` Unix
- * milliseconds: it decides what `today` and `yesterday` are, in UTC. All problems at once, in the body's order.
+ * milliseconds: it decides what `today` and `yesterday` are in `timezone` (an IANA name). All problems at once, in the
+ * body's order.
  */
 export function resolveParameters(
   template: Pick<Template, "parameters" | "strictParameters">,
   body: Readonly<Record<string, unknown>>,
   now: number,
+  timezone = "UTC",
 ): { values: ParameterValues } | { problems: Problem[] } {
   const problems: Problem[] = [];
   const values: [string, JsonValue][] = [];
@@ -50,7 +52,7 @@ export function resolveParameters(
     if (Object.hasOwn(body, parameter.name)) continue;
     if (parameter.default === undefined) {
       problems.push({ field: parameter.name, message: `is missing: give ${describeType(parameter.type)}` });
-    } else values.push([parameter.name, defaultValue(parameter.type, parameter.default, now)]);
+    } else values.push([parameter.name, defaultValue(parameter.type, parameter.default, now, timezone)]);
   }
   return problems.length > 0 ? { problems } : { values: Object.fromEntries(values) };
 }
@@ -82,11 +84,28 @@ export function readDefault(type: ParameterType, value: unknown): { value: Scala
   return { message: `${read.message}, or ${words.join(" or ")}` };
 }
 
-function defaultValue(type: ParameterType, value: Scalar, now: number): Scalar {
-  if (type === "date" && value === "today") return isoDate(now);
-  if (type === "date" && value === "yesterday") return isoDate(now - DAY_MS);
+function defaultValue(type: ParameterType, value: Scalar, now: number, timezone: string): Scalar {
+  if (type === "date" && value === "today") return dateIn(timezone, now);
+  if (type === "date" && value === "yesterday") {
+    return isoDate(Date.parse(`${dateIn(timezone, now)}T00:00:00Z`) - DAY_MS);
+  }
   if (type === "timestamp" && value === "now") return new Date(now).toISOString();
   return value;
+}
+
+/** Which day it is somewhere. */
+function dateIn(timezone: string, ms: number): string {
+  if (timezone === "UTC") return isoDate(ms);
+  const parts = new Intl.DateTimeFormat("en", {
+    timeZone: timezone,
+    calendar: "iso8601",
+    numberingSystem: "latn",
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+  }).formatToParts(ms);
+  const part = (name: string) => parts.find(({ type }) => type === name)?.value ?? "";
+  return `${part("year")}-${part("month")}-${part("day")}`;
 }
 
 function isoDate(ms: number): string {

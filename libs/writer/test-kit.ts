@@ -46,6 +46,8 @@ export function model(decide: TestModel["decide"] = outcome): TestModel {
         inputs: Object.entries(inputs).map(([topic, offset]) => ({ topic, offset })),
         recent_commands: [...commands],
         runs: [],
+        schedules: [],
+        backfills: [],
         recent_keys: state.map((key) => ({ key, body_hash: "", run_id: "", at: 0 })),
       }),
     fromSnapshot(message) {

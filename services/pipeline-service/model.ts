@@ -9,11 +9,14 @@ import {
   UnreadableRecord,
 } from "@convergence/contracts";
 import {
+  decideCancelBackfill,
   decideCancelOpenRuns,
   decideCancelRun,
   decideClaimed,
+  decideDeleteSchedule,
+  decidePutSchedule,
   decideReported,
-  decideSubmit,
+  decideStartBackfill,
   evolve,
   noRuns,
   type RunEvent,
@@ -23,7 +26,7 @@ import {
   type TenantRuns,
 } from "@convergence/run";
 import type { Model, Turn } from "@convergence/writer";
-import { planRun } from "./admission/plan.ts";
+import { Admitting } from "./admission/admit.ts";
 import type { Tenants } from "./admission/tenants.ts";
 import type { PipelineServiceDeps } from "./deps.ts";
 
@@ -37,6 +40,7 @@ export function runModel(
   tenants: Tenants,
   { catalogue, project }: Pick<PipelineServiceDeps, "catalogue" | "project">,
 ): RunModel {
+  const admitting = new Admitting(tenants, { catalogue, project });
   return {
     group: "pipeline-service",
     inputs: ["run.commands", "step.results"],
@@ -51,12 +55,19 @@ export function runModel(
     outcomeOf: (event) => ("command_id" in event ? event.command_id : null),
     decide(state, input, turn) {
       switch (input.type) {
-        case "SubmitRun": {
-          const tenant = tenants.find(turn.tenantId);
-          if (mustWait(tenant, input.trigger_type, turn)) return "wait";
-          const plan = () => planRun(input, tenant, catalogue, project);
-          return decideSubmit(state, input, turn.now, plan, turn.trace);
-        }
+        case "SubmitRun":
+          if (mustWait(tenants.find(turn.tenantId), input.trigger_type, turn)) return "wait";
+          return admitting.submit(state, input, turn);
+        case "PutSchedule":
+          if (mustWait(tenants.find(turn.tenantId), "scheduler", turn)) return "wait";
+          return decidePutSchedule(state, input, turn.now, () => admitting.refusalOf(input));
+        case "DeleteSchedule":
+          return decideDeleteSchedule(state, input);
+        case "StartBackfill":
+          if (mustWait(tenants.find(turn.tenantId), "backfill", turn)) return "wait";
+          return decideStartBackfill(state, input, () => admitting.refusalOf(input));
+        case "CancelBackfill":
+          return decideCancelBackfill(state, input);
         case "CancelRun":
           return decideCancelRun(state, input, turn.now);
         case "CancelOpenRuns":

@@ -20,6 +20,8 @@ const HEAD = {
   run_date: null,
   timeout_ms: null,
   concurrency: null,
+  slot: null,
+  backfill: null,
   accepted_at: 0,
   trace: null,
 } as const;
@@ -48,6 +50,8 @@ async function logOf(t: TestContext, ended: string[], refused: number): Promise<
     ...Array.from({ length: refused }, (_, n) =>
       encode({
         type: "RunRejected",
+        slot: null,
+        backfill: null,
         meta: { ...meta, version: ended.length + n + 1 },
         command_id: `c${n}`,
         run_id: `refused-${n}`,

@@ -176,7 +176,9 @@ test("a gateway that starts again without the bus serves what it read; of anothe
   await append(bus, [revoked("k1"), revoked("k2")], 1);
   // A gateway that never read of a run serves nothing without the bus.
   const refused = { status: 404, reason: "template-not-found", detail: "d", problems: [] };
-  await first.events.append("acme", [{ type: "RunRejected", command_id: "c", run_id: "r", ...refused }]);
+  await first.events.append("acme", [
+    { type: "RunRejected", slot: null, backfill: null, command_id: "c", run_id: "r", ...refused },
+  ]);
   assert.deepEqual(await keysOnceKnown(first), ["k2", "k1"]);
   await first.close();
 

@@ -194,6 +194,8 @@ test("a run that is refused after its asking was shown ends the stream", async (
   await world.events.append(TENANT, [
     {
       type: "RunRejected",
+      slot: null,
+      backfill: null,
       command_id: asked.meta.command_id,
       run_id: asked.run_id,
       status: 404,

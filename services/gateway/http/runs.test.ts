@@ -130,6 +130,8 @@ test("a refusal of pipeline-service is the client's problem, with each fault nam
     world.events.append(command.meta.tenant_id, [
       {
         type: "RunRejected",
+        slot: null,
+        backfill: null,
         command_id: command.meta.command_id,
         run_id: command.run_id,
         status: 422,
@@ -210,6 +212,8 @@ test("without an outcome in 2 s: PENDING without an Idempotency-Key, 503 with on
     [
       {
         type: "RunRejected",
+        slot: null,
+        backfill: null,
         command_id: command.meta.command_id,
         run_id: command.run_id,
         status: 404,

@@ -59,6 +59,8 @@ export function runHead(command: SubmitRun, at: number) {
     run_date: null,
     timeout_ms: null,
     concurrency: null,
+    slot: null,
+    backfill: null,
     accepted_at: at,
     trace: null,
   };

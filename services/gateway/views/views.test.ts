@@ -203,6 +203,8 @@ test("a rejection that is read before its command leaves no PENDING run behind",
   await world.events.append("acme_1", [
     {
       type: "RunRejected",
+      slot: null,
+      backfill: null,
       command_id: one.meta.command_id,
       run_id: one.run_id,
       status: 404,

@@ -46,7 +46,7 @@ test("a run whose acceptance no record could hold is refused, and one just below
     command_id: "c",
     idempotency: null,
     requested_at: 0,
-    run: { ...run, accepted_at: 0, trace: null },
+    run: { ...run, accepted_at: 0, trace: null, slot: null, backfill: null },
     steps,
   });
   assert.ok(event.length < 950_000, String(event.length));

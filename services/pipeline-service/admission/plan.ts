@@ -16,12 +16,21 @@ import type { KnownTenant } from "./tenants.ts";
 /** The most that a run's variables and resolved steps may come to, in bytes: its acceptance is one record on the bus. */
 const MAX_RUN_BYTES = 900_000;
 
+/** As of when a run's defaults are: `today` is a day in that zone. */
+export interface Moment {
+  /** Unix milliseconds. */
+  at: number;
+  /** IANA name. */
+  timezone: string;
+}
+
 /** Resolves what a SubmitRun asks for into the run's steps. Pure. */
 export function planRun(
   command: SubmitRun,
   tenant: KnownTenant | undefined,
   catalogue: Pick<Catalogue, "find" | "faultsOf">,
   project: string,
+  moment: Moment = { at: command.meta.at, timezone: "UTC" },
 ): Plan {
   if (tenant === undefined)
     return refused(404, "tenant-not-found", "There is no such tenant: onboard it first.");
@@ -29,9 +38,9 @@ export function planRun(
   if (!mayRun)
     return refused(409, "tenant-not-active", "The tenant is not active: finish its onboarding first.");
   const template = catalogue.find(command.provider, command.domain, command.template);
-  if (template === undefined) return templateMissing(command, catalogue);
+  if (template === undefined) return { ok: false, refusal: templateMissing(command, catalogue) };
   const body: Record<string, unknown> = JSON.parse(command.parameters);
-  const read = resolveParameters(template, body, command.meta.at);
+  const read = resolveParameters(template, body, moment.at, moment.timezone);
   if ("problems" in read) return invalid(read.problems);
   const context = { tenantId: tenant.tenant_name, runId: command.run_id, project, values: read.values };
   const resolved = resolve(template, context);
@@ -114,24 +123,24 @@ function retryPolicy({ attempts, backoff, pauseSeconds, maxPauseSeconds }: Retry
   return { attempts, pause_ms: pauseSeconds * 1000, factor, max_pause_ms: maxPauseSeconds * 1000 };
 }
 
-function templateMissing(command: SubmitRun, catalogue: Pick<Catalogue, "faultsOf">): Plan {
+/** Why a template that is not found, or has faults, cannot be run. */
+export function templateMissing(
+  command: Pick<SubmitRun, "provider" | "domain" | "template">,
+  catalogue: Pick<Catalogue, "faultsOf">,
+): Refusal {
   const { provider, domain, template } = command;
   const faults = catalogue.faultsOf(provider, domain, template);
   const [first] = faults;
   if (first === undefined) {
     const detail = `There is no template ${provider}/${domain}/${template}: list the templates to see which there are.`;
-    return refused(404, "template-not-found", detail);
+    return { status: 404, reason: "template-not-found", detail, problems: [] };
   }
   const problems = faults.map((fault) => ({
     field: `${fault.file}:${fault.line}:${fault.column}`,
     message: fault.message,
   }));
-  return refused(
-    422,
-    "template-broken",
-    `The template has faults: mend it. First: ${first.message}`,
-    problems,
-  );
+  const detail = `The template has faults: mend it. First: ${first.message}`;
+  return { status: 422, reason: "template-broken", detail, problems };
 }
 
 function invalid(problems: Problem[]): Plan {

@@ -10,12 +10,14 @@ import {
 import { type Clock, sleep } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
 import type { Acts, Input, Stream, WriterLog } from "@convergence/writer";
+import { Admitting } from "../admission/admit.ts";
 import type { Tenants } from "../admission/tenants.ts";
 import type { PipelineServiceDeps, RunLane } from "../deps.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { aboutStep } from "../dispatch/ready.ts";
 import type { RunInput } from "../model.ts";
 import { Deadlines } from "./deadlines.ts";
+import { PlannedRuns } from "./planned-runs.ts";
 import { Stopping } from "./stopping.ts";
 
 /** Before the tenants are asked for again, in milliseconds. */
@@ -26,18 +28,20 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   readonly dispatcher: Dispatcher;
   readonly #deadlines: Deadlines;
   readonly #stopping: Stopping;
+  readonly #planned: PlannedRuns;
   readonly #tenants: Pick<Tenants, "caughtUp">;
   readonly #clock: Clock;
   readonly #log: WriterLog;
   readonly #count: (event: RunEvent) => void;
 
-  constructor(deps: PipelineServiceDeps, tenants: Pick<Tenants, "caughtUp">) {
+  constructor(deps: PipelineServiceDeps, tenants: Pick<Tenants, "caughtUp" | "find">) {
     this.#tenants = tenants;
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#count = counting(deps);
     this.#deadlines = new Deadlines(deps);
     this.#stopping = new Stopping(deps);
+    this.#planned = new PlannedRuns(deps, new Admitting(tenants, deps));
     this.dispatcher = new Dispatcher(deps, (ready) => {
       const { lane, tenantId, step, attempt, trace } = ready;
       deps.log.warn(aboutStep(ready), "a lease ran out; the step is handed out again");
@@ -49,15 +53,18 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   async start(): Promise<void> {
     await this.dispatcher.start();
     this.#deadlines.start();
+    this.#planned.start();
   }
 
   async stop(): Promise<void> {
     this.#deadlines.stop();
+    this.#planned.stop();
     await this.dispatcher.stop();
   }
 
   gained(lane: RunLane): void {
     for (const [tenantId, { state }] of lane.streams) {
+      this.#planned.gained(lane, tenantId, state);
       for (const run of state.runs.values()) {
         this.dispatcher.offer(lane, tenantId, run);
         this.#deadlines.watch(lane, tenantId, run);
@@ -68,6 +75,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   folded(lane: RunLane, event: RunEvent, { state }: Stream<TenantRuns>): void {
     this.#count(event);
     this.#tell(event);
+    this.#planned.folded(lane, event, state);
     const { tenant_id: tenantId } = event.meta;
     switch (event.type) {
       case "RunAccepted":
@@ -95,6 +103,13 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
       case "RunRejected":
       case "RunRepeated":
       case "OpenRunsCancelled":
+      case "ScheduleSet":
+      case "ScheduleTold":
+      case "ScheduleDeleted":
+      case "SlotsPassed":
+      case "BackfillAccepted":
+      case "BackfillCancelled":
+      case "OrderRejected":
         break;
     }
   }
@@ -138,6 +153,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   lost(partition: number): void {
     this.dispatcher.forget(partition);
     this.#deadlines.forget(partition);
+    this.#planned.forget(partition);
   }
 
   /** One line a run at level info, its alerts as errors, the others at debug. */

@@ -19,6 +19,7 @@ test("while the bus is away, a tenant that is not known yet goes on waiting", as
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   let asked = 0;
   const away = {
+    find: () => undefined,
     async caughtUp() {
       asked += 1;
       if (asked < 3) throw new BusUnavailable("away");

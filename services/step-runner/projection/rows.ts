@@ -42,6 +42,13 @@ export function rowsOf(event: RunEvent): ProjectedRow[] {
     case "RunRejected":
     case "RunRepeated":
     case "OpenRunsCancelled":
+    case "ScheduleSet":
+    case "ScheduleTold":
+    case "ScheduleDeleted":
+    case "SlotsPassed":
+    case "BackfillAccepted":
+    case "BackfillCancelled":
+    case "OrderRejected":
       return [];
   }
 }

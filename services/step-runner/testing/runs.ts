@@ -55,6 +55,8 @@ function wholeRun(tenant: string, id: string): RunFact[] {
     run_date: null,
     timeout_ms: null,
     concurrency: null,
+    slot: null,
+    backfill: null,
     accepted_at: AT,
     trace: null,
   } as const;

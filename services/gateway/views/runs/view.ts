@@ -207,6 +207,13 @@ export class RunsView {
         this.cancels.wake(event.command_id, event);
         return;
       case "OpenRunsCancelled":
+      case "ScheduleSet":
+      case "ScheduleTold":
+      case "ScheduleDeleted":
+      case "SlotsPassed":
+      case "BackfillAccepted":
+      case "BackfillCancelled":
+      case "OrderRejected":
         return;
     }
   }
