@@ -103,6 +103,13 @@ function foldEvent(read: ReadLog, { time }: BusRecord, event: Logged): void {
     case "RunRejected":
     case "RunRepeated":
     case "OpenRunsCancelled":
+    case "ScheduleSet":
+    case "ScheduleTold":
+    case "ScheduleDeleted":
+    case "SlotsPassed":
+    case "BackfillAccepted":
+    case "BackfillCancelled":
+    case "OrderRejected":
     case "StepStarted":
     case "StepReissued":
     case "StepFinished":

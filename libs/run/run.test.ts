@@ -34,10 +34,14 @@ test("given nothing, a submitted run is accepted and its first step is due", () 
   assert.deepEqual(run && dueSteps(run), [0]);
 });
 
+const ASKED = { slot: null, backfill: null };
+
 test("given a refusal by the plan, the run is rejected and nothing is remembered", () => {
   const refusal = { status: 404, reason: "template-not-found", detail: "none", problems: [] };
   const facts = decideSubmit(noRuns, submit(), NOW, () => ({ ok: false, refusal }));
-  assert.deepEqual(facts, [{ type: "RunRejected", command_id: "command-of-r1", run_id: "r1", ...refusal }]);
+  assert.deepEqual(facts, [
+    { type: "RunRejected", command_id: "command-of-r1", run_id: "r1", ...refusal, ...ASKED },
+  ]);
   assert.equal(given(facts), noRuns);
 });
 

@@ -75,6 +75,13 @@ export class SeenRuns {
       case "RunRejected":
       case "RunRepeated":
       case "OpenRunsCancelled":
+      case "ScheduleSet":
+      case "ScheduleTold":
+      case "ScheduleDeleted":
+      case "SlotsPassed":
+      case "BackfillAccepted":
+      case "BackfillCancelled":
+      case "OrderRejected":
         break;
     }
   }
