@@ -6,6 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY libs/bus/package.json libs/bus/
 COPY libs/contracts/package.json libs/contracts/
+COPY libs/cron/package.json libs/cron/
 COPY libs/keys/package.json libs/keys/
 COPY libs/local-bigquery/package.json libs/local-bigquery/
 COPY libs/log/package.json libs/log/
