@@ -171,7 +171,6 @@ export function informationSchema(
     name: { project, dataset: dataset ?? "", table: `INFORMATION_SCHEMA.${name.toUpperCase()}` },
     columns: columnsOf,
     duck: "sql" in view ? view.sql : valuesSql(view),
-    virtual: true,
   };
 }
 

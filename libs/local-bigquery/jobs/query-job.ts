@@ -74,7 +74,7 @@ function statisticsOf(
   more: JsonObject = {},
 ): JsonObject {
   const billed = billedBytes(bytes);
-  const referenced = statement.referenced.filter((t) => !t.virtual).map((t) => reference(t.name));
+  const referenced = statement.referenced.map((t) => reference(t.name));
   const totals = {
     totalBytesProcessed: String(bytes),
     totalBytesBilled: String(billed),

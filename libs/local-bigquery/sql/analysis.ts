@@ -23,9 +23,7 @@ export interface TableView {
   columns: TableColumn[];
   /** DuckDB's name of it, quoted, or a query in parentheses. */
   duck: string;
-  /** Set for INFORMATION_SCHEMA: no stored table. */
-  virtual?: boolean;
-  /** Set for a view: no stored table either, but a query. */
+  /** Set for a view: no stored table, but a query. */
   view?: ViewDefinition;
   /** Set for a snapshot. */
   readOnly?: boolean;

@@ -15,7 +15,8 @@ export interface OwnDataset {
 /** One text for every refusal, so that it tells nothing of what exists elsewhere. */
 export const ISOLATION_MESSAGE =
   "the query is refused: it may read only its tenant's own tables, in one SELECT, each named plainly " +
-  "(no wildcard, no INFORMATION_SCHEMA, no table function; for an array column write UNNEST(table.column))";
+  "(no table function; of INFORMATION_SCHEMA only dataset.INFORMATION_SCHEMA.TABLES and the like; for an array column " +
+  "write UNNEST(table.column))";
 
 export type IsolationVerdict =
   | { ok: true; tables: NamedTable[] }

@@ -15,8 +15,16 @@ export interface NamedTable {
 }
 
 const QUERIES = ["select", "union", "intersect", "except", "subquery", "paren"];
-/** Names that reach no further than they say: no wildcard, no decorator, no escape. */
+/** Names that reach no further than they say: no decorator, no escape. */
 const PLAIN = /^[A-Za-z0-9_-]+$/;
+/** `events_*` reaches all tables of one dataset whose names begin so: no further than its dataset. */
+const TABLE = /^[A-Za-z0-9_-]*\*?$/;
+/**
+ * INFORMATION_SCHEMA's views that tell of one dataset, where the dataset is named before them. Of a project or a region,
+ * or without a dataset, they tell of others.
+ */
+const VIEWS_OF_A_DATASET =
+  /^(TABLES|COLUMNS|COLUMN_FIELD_PATHS|PARTITIONS|TABLE_OPTIONS|TABLE_CONSTRAINTS|KEY_COLUMN_USAGE|VIEWS|MATERIALIZED_VIEWS|ROUTINES|ROUTINE_OPTIONS|PARAMETERS)$/i;
 
 /** Lists the tables that a query names, or says why they cannot be told. Names of the query's own are no tables. */
 export function referencedTables(sql: string): { tables: NamedTable[] } | { refused: string } {
@@ -81,18 +89,10 @@ class TableWalk {
   }
 
   #keepTable(path: string, names: QueryNames): void {
-    const parts = path.split(".");
-    const table = parts.at(-1) ?? "";
-    const [dataset, project] = [parts.at(-2), parts.at(-3)];
-    if (parts.length > 3 || !parts.every((part) => PLAIN.test(part))) {
-      this.refused ??= `"${path}" is not a plain table name`;
-    }
-    if (dataset === undefined && names.has(table.toLowerCase())) return;
-    this.tables.set(path, {
-      ...(project === undefined ? {} : { project }),
-      ...(dataset === undefined ? {} : { dataset }),
-      table,
-    });
+    const named = namedTable(path);
+    if (named === null) this.refused ??= `"${path}" is not a plain table name`;
+    else if (named.dataset !== undefined || !names.has(named.table.toLowerCase()))
+      this.tables.set(path, named);
   }
 
   #keepSpan(node: Node): void {
@@ -100,4 +100,20 @@ class TableWalk {
     if (!isNode(span) || typeof span.start !== "number" || typeof span.end !== "number") return;
     this.spans.push({ start: span.start, end: span.end });
   }
+}
+
+/** A path as BigQuery reads it; null where that is not sure. */
+function namedTable(path: string): NamedTable | null {
+  const parts = path.split(".");
+  const last = parts.pop() ?? "";
+  const isView = parts.at(-1)?.toUpperCase() === "INFORMATION_SCHEMA";
+  if (isView) parts.pop();
+  const [dataset, project, ...more] = parts.reverse();
+  const known = isView ? dataset !== undefined && VIEWS_OF_A_DATASET.test(last) : TABLE.test(last);
+  if (!known || last === "" || more.length > 0 || !parts.every((part) => PLAIN.test(part))) return null;
+  return {
+    ...(project === undefined ? {} : { project }),
+    ...(dataset === undefined ? {} : { dataset }),
+    table: isView ? `INFORMATION_SCHEMA.${last}` : last,
+  };
 }

@@ -111,10 +111,12 @@ function connectionBroke(why: string, reads: boolean): WarehouseError {
 }
 
 function httpError(status: number, named: string | null, message: string, reads: boolean): WarehouseError {
+  // 501 is the local BigQuery's: it will never do that, and has done nothing.
+  const failed = status >= 500 && status !== 501;
   const reason = named ?? REASON_BY_STATUS.get(status) ?? (status >= 500 ? "backendError" : "invalid");
   return new WarehouseError(reason, message, {
-    transient: status >= 500 || status === 429 || status === 408 || isTransient(reason),
-    unknown: !reads && (status >= 500 || status === 408),
+    transient: failed || status === 429 || status === 408 || isTransient(reason),
+    unknown: !reads && (failed || status === 408),
   });
 }
 
