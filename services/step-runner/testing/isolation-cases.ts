@@ -197,7 +197,7 @@ export const AT_HOME: [sql: string, rows: number][] = [
   ["SELECT table_name FROM Acme_1.INFORMATION_SCHEMA.TABLES WHERE table_name = 'billing'", 1],
   ["SELECT column_name FROM `Acme_1.INFORMATION_SCHEMA.COLUMNS` WHERE table_name = 'budgets'", 2],
   [
-    "SELECT DISTINCT table_name FROM `gac-prod-471220`.Acme_1.INFORMATION_SCHEMA.VIEWS WHERE table_name = 'own_view'",
+    "SELECT DISTINCT table_name FROM `gac-prod-471220.Acme_1.INFORMATION_SCHEMA.VIEWS` WHERE table_name = 'own_view'",
     1,
   ],
   ["SELECT * FROM own_view", 4],
