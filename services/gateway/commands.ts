@@ -4,6 +4,7 @@ import {
   encode,
   type Idempotency,
   type Requester,
+  RUN_COMMANDS_TYPES,
   type RunCommandsMessage,
   type TenantCommandsMessage,
   type Trace,
@@ -63,7 +64,7 @@ export async function send(
   command: RunCommandsMessage | TenantCommandsMessage,
   trace: Trace | null,
 ): Promise<void> {
-  const isOfRun = ["SubmitRun", "CancelRun", "CancelOpenRuns"].includes(command.type);
+  const isOfRun = RUN_COMMANDS_TYPES.some((type) => type === command.type);
   const topic = isOfRun ? "run.commands" : "tenant.commands";
   const value = encode(command);
   if (value.length > MAX_COMMAND_BYTES) {

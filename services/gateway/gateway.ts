@@ -4,6 +4,7 @@ import type { GatewayDeps } from "./deps.ts";
 import { RunStreams } from "./events/streams.ts";
 import { type Health, readHealth } from "./health.ts";
 import { issueKey, listKeys, revokeKey } from "./operations/api-keys.ts";
+import { cancelBackfill, readBackfill, startBackfill } from "./operations/backfills.ts";
 import type { Context } from "./operations/context.ts";
 import { readCustomer } from "./operations/customers.ts";
 import { cancelRun, retryRun } from "./operations/end-runs.ts";
@@ -13,6 +14,7 @@ import { onboard } from "./operations/onboard.ts";
 import { readAudit } from "./operations/read-audit.ts";
 import { listRuns, readRun, readSteps } from "./operations/read-runs.ts";
 import { rotateKey } from "./operations/rotate-key.ts";
+import { deleteSchedule, listSchedules, putSchedule, readSchedule } from "./operations/schedules.ts";
 import { submitRun } from "./operations/submit-run.ts";
 import { listTemplates, readTemplate } from "./operations/templates.ts";
 import { validateTemplate } from "./operations/validate-template.ts";
@@ -47,6 +49,13 @@ export interface Gateway {
   steps: Operation<typeof readSteps>;
   runs: Operation<typeof listRuns>;
   followRun: Operation<typeof followRun>;
+  putSchedule: Operation<typeof putSchedule>;
+  deleteSchedule: Operation<typeof deleteSchedule>;
+  schedule: Operation<typeof readSchedule>;
+  schedules: Operation<typeof listSchedules>;
+  startBackfill: Operation<typeof startBackfill>;
+  backfill: Operation<typeof readBackfill>;
+  cancelBackfill: Operation<typeof cancelBackfill>;
   templates: Operation<typeof listTemplates>;
   template: Operation<typeof readTemplate>;
   validateTemplate: Operation<typeof validateTemplate>;
@@ -121,6 +130,13 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     steps: operation(readSteps),
     runs: operation(listRuns),
     followRun: operation(followRun),
+    putSchedule: operation(putSchedule),
+    deleteSchedule: operation(deleteSchedule),
+    schedule: operation(readSchedule),
+    schedules: operation(listSchedules),
+    startBackfill: operation(startBackfill),
+    backfill: operation(readBackfill),
+    cancelBackfill: operation(cancelBackfill),
     templates: operation(listTemplates),
     template: operation(readTemplate),
     validateTemplate: operation(validateTemplate),

@@ -38,7 +38,7 @@ export interface Input<W extends Who, P, Q, B> {
 }
 
 interface RouteDocs {
-  method: "get" | "post" | "delete";
+  method: "get" | "post" | "put" | "delete";
   /** What a tenant's key must be allowed; null where no tenant's key is asked for. */
   scope: Scope | null;
   /** OpenAPI's form: `/a/{b}`. */

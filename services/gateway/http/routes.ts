@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { cancelBackfill, readBackfill, startBackfill } from "./routes/backfills.ts";
 import { cancelRun } from "./routes/cancel-run.ts";
 import { issueApiKey } from "./routes/issue-api-key.ts";
 import { listApiKeys } from "./routes/list-api-keys.ts";
@@ -12,6 +13,7 @@ import { retryRun } from "./routes/retry-run.ts";
 import { revokeApiKey } from "./routes/revoke-api-key.ts";
 import { rotateApiKey } from "./routes/rotate-api-key.ts";
 import { runEvents } from "./routes/run-events.ts";
+import { deleteSchedule, listSchedules, putSchedule, readSchedule } from "./routes/schedules.ts";
 import { submitRun } from "./routes/submit-run.ts";
 import { listTemplates, readTemplate } from "./routes/templates.ts";
 import { validateTemplate } from "./routes/validate-template.ts";
@@ -25,6 +27,10 @@ export const routes: readonly Route[] = [
   rotateApiKey,
   revokeApiKey,
   readAudit,
+  listSchedules,
+  putSchedule,
+  readSchedule,
+  deleteSchedule,
   submitRun,
   listRuns,
   readRun,
@@ -32,6 +38,9 @@ export const routes: readonly Route[] = [
   runEvents,
   cancelRun,
   retryRun,
+  startBackfill,
+  readBackfill,
+  cancelBackfill,
   listTemplates,
   readTemplate,
   validateTemplate,

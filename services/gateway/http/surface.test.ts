@@ -113,7 +113,7 @@ test("every route but onboarding's local use refuses a request without a key, an
       world.ask(filled, {
         method: method.toUpperCase(),
         headers: { ...headers, "Content-Type": "application/json" },
-        ...(method === "post" ? { body: "{}" } : {}),
+        ...(method === "post" || method === "put" ? { body: "{}" } : {}),
       });
     assert.equal((await ask({})).status, 401, path);
     assert.equal((await ask({ "X-API-Key": "nonsense" })).status, 401, path);

@@ -7,7 +7,7 @@ export interface Databases {
 }
 
 /** Raised whenever a view's tables or meaning change: views of another version are dropped and rebuilt. */
-const VIEWS_VERSION = 2;
+const VIEWS_VERSION = 3;
 
 const VIEWS_SCHEMA = `
   CREATE TABLE mirror (
@@ -25,6 +25,10 @@ const VIEWS_SCHEMA = `
   CREATE TABLE claims (partition INTEGER PRIMARY KEY, claim INTEGER NOT NULL);
   CREATE TABLE tenant_versions (tenant_id TEXT PRIMARY KEY, partition INTEGER NOT NULL, version INTEGER NOT NULL)
     WITHOUT ROWID;
+  CREATE TABLE orders (
+    tenant_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, kind, id)
+  ) WITHOUT ROWID;
   CREATE TABLE runs (
     tenant_id TEXT NOT NULL, run_id TEXT NOT NULL, pipeline_id TEXT NOT NULL, status TEXT NOT NULL,
     start_time INTEGER NOT NULL, listed INTEGER NOT NULL, detail TEXT NOT NULL,

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { transaction } from "../database.ts";
+import type { OrderChange, Orders } from "./orders.ts";
 import type { RunRow } from "./row.ts";
 
 /** How far a partition was folded, and what shows that it is still the same log. */
@@ -25,6 +26,7 @@ export type StoredRow = [
 /** What one transaction stores: all that follows from the records below the positions. */
 export interface Batch {
   rows: StoredRow[];
+  orders: OrderChange[];
   claims: [partition: number, claim: number][];
   versions: [tenantId: string, partition: number, version: number][];
   positions: Position[];
@@ -78,9 +80,12 @@ export class RunStore {
   }
 
   /** Stores batches, oldest first, in one transaction. */
-  write(batches: readonly Batch[]): void {
+  write(batches: readonly Batch[], orders: Pick<Orders, "write">): void {
     transaction(this.#database, () => {
-      for (const batch of batches) this.#write(batch);
+      for (const batch of batches) {
+        this.#write(batch);
+        orders.write(batch.orders);
+      }
     });
   }
 
@@ -161,7 +166,7 @@ export class RunStore {
   clear(): void {
     transaction(this.#database, () => {
       this.#database.exec(
-        "DELETE FROM runs; DELETE FROM claims; DELETE FROM tenant_versions; DELETE FROM positions",
+        "DELETE FROM runs; DELETE FROM orders; DELETE FROM claims; DELETE FROM tenant_versions; DELETE FROM positions",
       );
     });
   }

@@ -1,7 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { BusRecord } from "@convergence/bus";
 import {
+  type BackfillAccepted,
+  type BackfillCancelled,
   decodeAs,
+  type OrderRejected,
   RUN_COMMANDS_TYPES,
   RUN_EVENTS_TYPES,
   type RunAccepted,
@@ -10,6 +13,8 @@ import {
   type RunEventsMessage,
   type RunRejected,
   type RunRepeated,
+  type ScheduleDeleted,
+  type ScheduleSet,
 } from "@convergence/contracts";
 import { every, type Timer } from "@convergence/runtime/clock.ts";
 import type { GatewayDeps } from "../../deps.ts";
@@ -18,6 +23,7 @@ import { Follower } from "../follower.ts";
 import { type RunChange, RunChanges } from "./changes.ts";
 import { foldAccepted, foldFinished, foldRejected, foldStep, foldSubmit } from "./fold.ts";
 import { LogOfRuns } from "./log-of-runs.ts";
+import { Orders } from "./orders.ts";
 import { PositionKeeper } from "./position-keeper.ts";
 import { isOver, type RunRow } from "./row.ts";
 import { type Batch, type RunFilter, type RunPlace, RunStore, storedRow } from "./store.ts";
@@ -27,6 +33,15 @@ export type SubmitOutcome = RunAccepted | RunRejected | RunRepeated;
 
 /** The one outcome of a CancelRun. */
 export type CancelOutcome = RunCancelAccepted | RunCancelRejected;
+
+/** The one outcome of a command about schedules or backfills. */
+export type OrderOutcome =
+  | BackfillAccepted
+  | BackfillCancelled
+  | OrderRejected
+  | RunRepeated
+  | ScheduleDeleted
+  | ScheduleSet;
 
 const COMMANDS = "run.commands";
 const EVENTS = "run.events";
@@ -45,6 +60,8 @@ export class RunsView {
   readonly follower: Follower;
   readonly outcomes: Waiters<SubmitOutcome>;
   readonly cancels: Waiters<CancelOutcome>;
+  readonly orderOutcomes: Waiters<OrderOutcome>;
+  readonly orders: Orders;
   readonly #deps: GatewayDeps;
   readonly #tenantName: (tenantId: string) => string;
   readonly #store: RunStore;
@@ -68,6 +85,8 @@ export class RunsView {
     this.#store = new RunStore(database);
     this.outcomes = new Waiters(deps.clock);
     this.cancels = new Waiters(deps.clock);
+    this.orderOutcomes = new Waiters(deps.clock);
+    this.orders = new Orders(database);
     this.#ended = new Waiters(deps.clock);
     this.#positions = new PositionKeeper(deps.bus, deps.clock, this.#store.positions());
     this.#log = new LogOfRuns({ claims: this.#store.claims(), versions: this.#store.versions() });
@@ -141,6 +160,7 @@ export class RunsView {
     this.#deps.log.warn({}, "the log is another one than the runs view was made of: rebuilding the view");
     this.#store.clear();
     this.#rows = new Map();
+    this.orders.clear();
     this.#unstored = new Set();
     this.#positions = new PositionKeeper(this.#deps.bus, this.#deps.clock, []);
     this.#log = new LogOfRuns({ claims: new Map(), versions: new Map() });
@@ -180,17 +200,20 @@ export class RunsView {
 
   #foldEvent(event: Exclude<RunEventsMessage, { type: "Claimed" }>): void {
     const { tenant_id } = event.meta;
+    this.orders.fold(event);
     switch (event.type) {
       case "RunAccepted":
         this.#put(foldAccepted(this.#row(tenant_id, event.run.run_id), event));
         this.outcomes.wake(event.command_id, event);
         return;
       case "RunRejected":
-        this.#put(foldRejected(this.#row(tenant_id, event.run_id), event));
+        if (event.slot === null && event.backfill === null)
+          this.#put(foldRejected(this.#row(tenant_id, event.run_id), event));
         this.outcomes.wake(event.command_id, event);
         return;
       case "RunRepeated":
         this.outcomes.wake(event.command_id, event);
+        this.orderOutcomes.wake(event.command_id, event);
         return;
       case "StepStarted":
       case "StepReissued":
@@ -206,14 +229,16 @@ export class RunsView {
       case "RunCancelRejected":
         this.cancels.wake(event.command_id, event);
         return;
-      case "OpenRunsCancelled":
       case "ScheduleSet":
-      case "ScheduleTold":
       case "ScheduleDeleted":
-      case "SlotsPassed":
       case "BackfillAccepted":
       case "BackfillCancelled":
       case "OrderRejected":
+        this.orderOutcomes.wake(event.command_id, event);
+        return;
+      case "OpenRunsCancelled":
+      case "ScheduleTold":
+      case "SlotsPassed":
         return;
     }
   }
@@ -262,11 +287,13 @@ export class RunsView {
     const keys = this.#unstored;
     this.#unstored = new Set();
     const rows = [...keys].flatMap((key) => this.#rows.get(key) ?? []).map(storedRow);
-    const batch: Batch = { rows, ...this.#log.take(), positions: this.#positions.take() };
+    const orders = this.orders.take();
+    const batch: Batch = { rows, orders, ...this.#log.take(), positions: this.#positions.take() };
     this.#batches.push(batch);
     await this.#positions.mark(batch.positions);
-    this.#store.write(this.#batches);
+    this.#store.write(this.#batches, this.orders);
     const stored = this.#batches.flatMap((written) => written.rows);
+    this.orders.written(this.#batches.flatMap((written) => written.orders));
     this.#batches = [];
     for (const [tenantId, runId] of stored) {
       const key = keyOf(tenantId, runId);
