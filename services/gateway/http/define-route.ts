@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { requireScope } from "../access.ts";
+import { requireScope, requireTenant } from "../access.ts";
+import { isJsonObject } from "../json.ts";
 import { invalid } from "../problem.ts";
 import type { Parsed, Route, RouteSpec, Who } from "./route.ts";
 
@@ -19,6 +20,9 @@ export function defineRoute<
       const caller = guard(spec.who);
       if (caller?.kind === "tenant") requireScope(caller, spec.scope);
       const { params, query, body, head } = await receive();
+      // Before the rest is read: nobody learns more of another tenant's path.
+      if (caller?.kind === "tenant" && isJsonObject(params) && typeof params.tenant_id === "string")
+        requireTenant(caller, params.tenant_id);
       return spec.handle({
         gateway,
         caller,
