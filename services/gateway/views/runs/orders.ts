@@ -1,7 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Backfill, ScheduleState } from "@convergence/contracts";
-import { foldSchedules, type RunEvent, refusalText, type TenantRuns } from "@convergence/run";
-import { OrderedMap } from "immutable";
+import { foldSchedules, noRuns, type RunEvent, refusalText } from "@convergence/run";
 
 /** A backfill as it is shown. */
 export interface BackfillRow {
@@ -105,7 +104,7 @@ export class Orders {
     if (name === null) return;
     const { tenant_id: tenantId } = event.meta;
     const known = this.schedule(tenantId, name);
-    const before: TenantRuns["schedules"] = OrderedMap(known === undefined ? [] : [[name, known]]);
+    const before = known === undefined ? noRuns.schedules : noRuns.schedules.set(name, known);
     const after = foldSchedules(before, event).get(name);
     this.#put(tenantId, "schedule", name, after ?? null);
   }
