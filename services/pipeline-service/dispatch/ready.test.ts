@@ -37,6 +37,19 @@ test("tenants take turns, whatever one's backlog", () => {
   assert.deepEqual(taken, ["a1", "b1", "a2", "a3", undefined]);
 });
 
+test("a tenant that comes anew is first, but once a round", () => {
+  const steps = new ReadySteps();
+  const of = lane(0);
+  const next = () => steps.take(always)?.step.run_id;
+  for (const tenant of ["a", "b"])
+    for (const n of [1, 2, 3, 4]) steps.add(ready(of, tenant, `${tenant}${n}`));
+  assert.deepEqual([next(), next(), next()], ["a1", "b1", "a2"]);
+  steps.add(ready(of, "c", "c1"));
+  assert.equal(next(), "c1");
+  steps.add(ready(of, "c", "c2"));
+  assert.deepEqual([next(), next(), next(), next()], ["b2", "a3", "c2", "b3"]);
+});
+
 test("a lane that was lost and gained again hands out its steps under the new ownership", () => {
   const steps = new ReadySteps();
   const [before, after] = [lane(0), lane(0)];

@@ -27,10 +27,14 @@ export function stepKey(runId: string, index: number): string {
 
 /**
  * The steps that wait for a slot, in a queue for each tenant; tenants take turns. No tenant's backlog stands before
- * another's step.
+ * another's step: one that comes anew is first, then behind all others until each had its turn (as in fq_codel, RFC 8290).
  */
 export class ReadySteps {
   readonly #byTenant = new Map<string, ReadyStep[]>();
+  /** Tenants that came anew, in order. */
+  readonly #fresh = new Set<string>();
+  /** Tenants by whose turn it is; one stays for a round though nothing of it waits, lest it come anew too often. */
+  readonly #turns = new Set<string>();
   /** The steps that wait, each with its attempt. A step in a queue that is not here was withdrawn. */
   readonly #waiting = new Map<string, number>();
 
@@ -49,19 +53,28 @@ export class ReadySteps {
     if (this.#waiting.get(key) === ready.attempt) return;
     this.#waiting.set(key, ready.attempt);
     const queue = this.#byTenant.get(ready.tenantId);
-    if (queue === undefined) this.#byTenant.set(ready.tenantId, [ready]);
-    else queue.push(ready);
+    if (queue !== undefined) return void queue.push(ready);
+    this.#byTenant.set(ready.tenantId, [ready]);
+    if (!this.#turns.has(ready.tenantId)) this.#fresh.add(ready.tenantId);
   }
 
   /** Takes the next tenant's first step; tenants for whom `mayTake` is false are passed over this time. */
   take(mayTake: (tenantId: string) => boolean): ReadyStep | undefined {
-    for (const [tenantId, queue] of this.#byTenant) {
-      if (!mayTake(tenantId)) continue;
+    return this.#takeOf(this.#fresh, mayTake) ?? this.#takeOf(this.#turns, mayTake);
+  }
+
+  #takeOf(tenants: Set<string>, mayTake: (tenantId: string) => boolean): ReadyStep | undefined {
+    for (const tenantId of tenants) {
+      const queue = this.#byTenant.get(tenantId);
+      if (queue === undefined) tenants.delete(tenantId);
+      if (queue === undefined || !mayTake(tenantId)) continue;
       const ready = this.#first(queue);
+      if (queue.length === 0) this.#byTenant.delete(tenantId);
+      tenants.delete(tenantId);
+      if (ready === undefined) continue;
       // Behind all others, for the next turn.
-      this.#byTenant.delete(tenantId);
-      if (queue.length > 0) this.#byTenant.set(tenantId, queue);
-      if (ready !== undefined) return ready;
+      this.#turns.add(tenantId);
+      return ready;
     }
     return undefined;
   }
