@@ -11,7 +11,8 @@ strict_parameters: true
 steps:
   - { step_id: only, type: noop, description: "{date}" }
 `,
-  dateless: "steps:\n  - { step_id: only, type: noop }\n",
+  dateless:
+    "schedule: { cron: '15 4 * * 1', timezone: Asia/Kolkata }\nsteps:\n  - { step_id: only, type: noop }\n",
 };
 
 describe("runs that are planned for later", () => {
@@ -59,6 +60,11 @@ describe("runs that are planned for later", () => {
     }
     const unknown = await ask("PUT", `${SCHEDULES}/other`, { template: "gcp/example/no", cron: "0 6 * * *" });
     assert.equal(unknown.status, 404);
+    const none = await ask("PUT", `${SCHEDULES}/other`, { template });
+    assert.equal(none.status, 422);
+    assert.match(String(none.body.detail), /cron: is missing/);
+    const offered = await ask("PUT", `${SCHEDULES}/weekly`, { template: "gcp/example/dateless" });
+    assert.deepEqual([offered.body.cron, offered.body.timezone], ["15 4 * * 1", "Asia/Kolkata"]);
     assert.equal((await ask("DELETE", `${SCHEDULES}/daily`)).status, 204);
     assert.equal((await ask("GET", `${SCHEDULES}/daily`)).status, 404);
     assert.equal((await ask("DELETE", `${SCHEDULES}/daily`)).status, 404);

@@ -159,9 +159,14 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
   ],
   ["no pause", step("type: noop\nretry: { attempts: 2, pause_seconds: «0 }"), /must be at least 1 second/],
   [
-    "a schedule",
-    '«schedule: { cron: "0 6 * * *" }\nsteps:\n  - { step_id: a, type: noop }\n',
-    /schedule is not available/,
+    "a schedule of six fields",
+    'schedule: { cron: «"0 0 6 * * *" }\nsteps:\n  - { step_id: a, type: noop }\n',
+    /cron must have five fields/,
+  ],
+  [
+    "a schedule on no planet's time",
+    'schedule: { cron: "0 6 * * *", timezone: «Mars/Base }\nsteps:\n  - { step_id: a, type: noop }\n',
+    /timezone is no IANA time zone/,
   ],
   [
     "a concurrency of none",

@@ -1,5 +1,5 @@
 /** Compiles a file in which no fault was found. */
-import { isMap } from "./check.ts";
+import { DEFAULT_TIMEZONE, isMap } from "./check.ts";
 import { variablesIn } from "./check-strings.ts";
 import { IMPLICIT_DATE } from "./parameters.ts";
 import { fullForm, headOfStep, type StepHead, shortForm, type TemplateHead } from "./schema.ts";
@@ -28,6 +28,7 @@ export function buildTemplate(
     strictParameters: head.strict_parameters ?? false,
     timeoutMinutes: head.timeout_minutes ?? null,
     concurrency: buildConcurrency(head.concurrency),
+    schedule: buildSchedule(head.schedule),
     steps: isShort ? [shortFormStep(raw, head, types)] : steps,
     compiled: {
       pipelineId: compileText(head.pipeline_id ?? "{pipeline_id}"),
@@ -77,6 +78,11 @@ function buildConcurrency(given: TemplateHead["concurrency"]): Template["concurr
   if (given === undefined) return null;
   const { key = "{pipeline_id}", limit, policy = "queue" } = given;
   return { key: compileText(key), limit, policy };
+}
+
+/** Its texts are none of the run's: braces in them are faults of cron. */
+function buildSchedule(given: TemplateHead["schedule"]): Template["schedule"] {
+  return given === undefined ? null : { cron: given.cron, timezone: given.timezone ?? DEFAULT_TIMEZONE };
 }
 
 function buildRetry(retry: StepHead["retry"]): Retry | null {

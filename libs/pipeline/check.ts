@@ -1,4 +1,5 @@
 /** Faults of a template that the shape of its file does not show. Each check reads the raw values, so that all run. */
+import { cronProblems } from "@convergence/cron";
 import { RESERVED_VARIABLES, readDefault, TRIGGER_BY } from "./parameters.ts";
 import { valueAt } from "./shape-faults.ts";
 import type { Path, Source } from "./source.ts";
@@ -7,9 +8,12 @@ import { type Fault, PARAMETER_TYPES, type ParameterType } from "./types.ts";
 
 /** Parts of the contract that this release does not run: better refused than ignored. */
 const LATER_KEYS: Record<"top" | "step", readonly string[]> = {
-  top: ["schedule"],
+  top: [],
   step: [],
 };
+
+/** Where neither a template nor a schedule says any. */
+export const DEFAULT_TIMEZONE = "UTC";
 
 export type Raw = Readonly<Record<string, unknown>>;
 
@@ -25,6 +29,16 @@ export function withoutLaterKeys(raw: Raw, level: "top" | "step", at: Path, sour
   );
   const kept: Raw = Object.fromEntries(Object.entries(raw).filter(([key]) => !later.includes(key)));
   return { kept, faults };
+}
+
+/** The times that a template offers. */
+export function checkSchedule(schedule: unknown, source: Source): Fault[] {
+  if (!isMap(schedule)) return [];
+  const { cron, timezone = DEFAULT_TIMEZONE } = schedule;
+  if (typeof cron !== "string" || typeof timezone !== "string") return [];
+  return cronProblems({ cron, timezone }).map(({ field, message }) =>
+    source.atValue(["schedule", field], `${field} ${message}`),
+  );
 }
 
 /** Names, and defaults against types. */

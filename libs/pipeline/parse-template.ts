@@ -1,7 +1,15 @@
 /** From a file's text to a template, or to all that is wrong with it. */
 import { createHash } from "node:crypto";
 import { buildTemplate } from "./build-template.ts";
-import { checkOrder, checkParameters, isMap, parameterType, type Raw, withoutLaterKeys } from "./check.ts";
+import {
+  checkOrder,
+  checkParameters,
+  checkSchedule,
+  isMap,
+  parameterType,
+  type Raw,
+  withoutLaterKeys,
+} from "./check.ts";
 import { checkStrings, HEAD_VARIABLES } from "./check-strings.ts";
 import { IMPLICIT_DATE, RESERVED_VARIABLES } from "./parameters.ts";
 import { fullForm, headOfStep, shortForm, stepSchema } from "./schema.ts";
@@ -47,7 +55,7 @@ function checkFile(source: Source): Fault[] {
   }
   const types = variableTypes(source.value);
   const { kept, faults } = withoutLaterKeys(source.value, "top", [], source);
-  faults.push(...checkParameters(kept.parameters, source));
+  faults.push(...checkParameters(kept.parameters, source), ...checkSchedule(kept.schedule, source));
   const isShort = !Object.hasOwn(kept, "steps") && ("source" in kept || "destination" in kept);
   return [...faults, ...(isShort ? checkShortForm(kept, types, source) : checkFullForm(kept, types, source))];
 }

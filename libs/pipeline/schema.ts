@@ -43,6 +43,13 @@ const concurrency = z
   })
   .describe("How many runs of a tenant may be under way at once");
 
+const schedule = z
+  .strictObject({
+    cron: z.string().describe("Five fields: minute, hour, day of month, month, day of week"),
+    timezone: z.string().optional().describe("IANA name: UTC unless given"),
+  })
+  .describe("The times that a tenant's schedule of this template has unless it gives its own");
+
 const top = {
   pipeline_id: z.string().min(1, "must not be empty").optional().describe('Usually "{pipeline_id}"'),
   description: z.string().optional(),
@@ -58,6 +65,7 @@ const top = {
   strict_parameters: z.boolean().optional().describe("Refuse variables that are not declared"),
   timeout_minutes: timeout.optional(),
   concurrency: concurrency.optional(),
+  schedule: schedule.optional(),
 };
 
 const MAX_PAUSE_SECONDS = 3_600;

@@ -72,6 +72,8 @@ export interface Template extends TemplateName {
   /** The compiled texts; for `resolve`. */
   compiled: { pipelineId: Text; description: Text };
   concurrency: { key: Text; limit: number; policy: "queue" | "skip" } | null;
+  /** What a tenant's schedule of it takes unless it gives its own; it starts nothing by itself. */
+  schedule: { cron: string; timezone: string } | null;
 }
 
 /** A step of a template: its head, and how to make its work for one run. */

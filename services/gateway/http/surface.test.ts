@@ -17,6 +17,7 @@ const template: Template = {
   strictParameters: false,
   timeoutMinutes: null,
   concurrency: null,
+  schedule: null,
   steps: [
     {
       stepId: "export",

@@ -17,19 +17,25 @@ const MAX_VARIABLES_BYTES = 32_768;
 const SHOWN_SLOTS = 3;
 
 /** What a client asks for. */
-export interface ScheduleRequest {
+export interface ScheduleRequest extends ScheduleSettings {
+  /** Absent: the template's. */
+  cron?: string | undefined;
+  timezone?: string | undefined;
+}
+
+interface ScheduleSettings {
   /** provider/domain/name. */
   template: string;
   variables: JsonObject;
-  cron: string;
-  timezone: string;
   catch_up: "none" | "last" | "all";
   catch_up_max: number;
   enabled: boolean;
 }
 
 /** A schedule as it is shown; times are ISO 8601 in UTC. */
-export interface ShownSchedule extends ScheduleRequest {
+export interface ShownSchedule extends ScheduleSettings {
+  cron: string;
+  timezone: string;
   name: string;
   updated_at: string;
   next_run_at: string | null;
@@ -51,18 +57,19 @@ export async function putSchedule(
   requireTenant(caller, tenantId);
   if (!NAME.test(name)) throw invalidField("name", "1 to 64 letters, digits, _ and -");
   const template = templateOf(request.template);
-  const { parameters, strictParameters } = findTemplate(context.deps.catalogue, template);
+  const { parameters, strictParameters, schedule: offered } = findTemplate(context.deps.catalogue, template);
+  const times = timesOf(request, offered);
   const { now } = context.deps.clock;
   const read = resolveParameters({ parameters, strictParameters }, request.variables, now());
   const problems = [
-    ...cronProblems(request),
+    ...cronProblems(times),
     ...variablesFaults(request.variables),
     ...("problems" in read ? read.problems : []).map(inVariables),
   ];
   if (problems.length > 0) throw invalid(problems);
-  const { cron, timezone, catch_up, catch_up_max, enabled } = request;
+  const { catch_up, catch_up_max, enabled } = request;
   const schedule: Schedule = {
-    ...{ name, cron, timezone, catch_up, catch_up_max, enabled },
+    ...{ name, ...times, catch_up, catch_up_max, enabled },
     ...{ provider: template.provider, domain: template.domain, template: template.name },
     parameters: JSON.stringify(request.variables),
   };
@@ -121,6 +128,16 @@ export function variablesFaults(variables: JsonObject): { field: string; message
 
 export function inVariables({ field, message }: { field: string; message: string }) {
   return { field: `variables.${field}`, message };
+}
+
+/** A request that gives no cron takes the template's times as they now are. @throws ApiProblem 422 */
+function timesOf(
+  { cron, timezone }: ScheduleRequest,
+  offered: { cron: string; timezone: string } | null,
+): { cron: string; timezone: string } {
+  if (cron !== undefined) return { cron, timezone: timezone ?? "UTC" };
+  if (offered === null) throw invalidField("cron", "is missing, and the template has no schedule: give one");
+  return { cron: offered.cron, timezone: timezone ?? offered.timezone };
 }
 
 function templateOf(path: string): TemplateName {

@@ -12,8 +12,15 @@ const catchUp = z
 const request = z.strictObject({
   template: z.string().meta({ example: "gcp/cost/bill-sample-export-template" }),
   variables: variables.default({}),
-  cron: z.string().max(200).meta({ description: "Five fields.", example: "0 6 * * *" }),
-  timezone: z.string().max(100).default("UTC").meta({ description: "IANA name.", example: "Europe/Berlin" }),
+  cron: z
+    .string()
+    .max(200)
+    .optional()
+    .meta({ description: "Five fields; else the template's.", example: "0 6 * * *" }),
+  timezone: z.string().max(100).optional().meta({
+    description: "IANA name; else the template's where cron is, else UTC.",
+    example: "Europe/Berlin",
+  }),
   catch_up: catchUp.default("last"),
   catch_up_max: z.int().min(1).max(100).default(10),
   enabled: z.boolean().default(true),
