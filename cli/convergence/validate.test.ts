@@ -23,6 +23,16 @@ const BROKEN: [file: string, text: string, faults: [number, number, RegExp][]][]
       [6, 21, /unknown variable \{dte\}; did you mean "date"\?/],
     ],
   ],
+  [
+    "gcp/cost/sql.yml",
+    "steps:\n  - step_id: a\n    type: bigquery_query\n    query: |\n      SELECT x,\n        FROM WHERE day = '{date}'\n",
+    [[6, 9, /would be refused: it cannot be read: .*got Where/]],
+  ],
+  [
+    "gcp/cost/catalogue.yml",
+    'source: { query: "SELECT * FROM INFORMATION_SCHEMA.SCHEMATA" }\ndestination: { table: t }\n',
+    [[1, 18, /would be refused: "INFORMATION_SCHEMA.SCHEMATA" is not a plain table name/]],
+  ],
   ["aws/usage/yaml.yml", "steps: [\n", [[1, 8, /not YAML/]]],
   ["aws/usage/ending.yaml", "steps: []\n", [[1, 1, /rename it to \.yml/]]],
 ];
@@ -62,7 +72,7 @@ describe("convergence validate", () => {
       assert.ok(line, `${place} is not in\n${stdout}`);
       assert.match(line, says);
     }
-    assert.match(lines.at(-1) ?? "", /^5 faults in 4 files; \d+ templates without\.$/);
+    assert.match(lines.at(-1) ?? "", /^7 faults in 6 files; \d+ templates without\.$/);
     assert.equal(lines.length, expected.length + 1, stdout);
   });
 

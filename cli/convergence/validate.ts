@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { type Fault, loadCatalogue, showFault } from "@convergence/pipeline";
 import { only, parsed } from "./arguments.ts";
@@ -20,7 +21,7 @@ export const validate: Command = {
     const { values, positionals } = parsed(args, { json: { type: "boolean", default: false } });
     const folder =
       positionals.length === 0 ? world.config.CONVERGENCE_CONFIGS_DIR : only(positionals, "folder");
-    const { templates, faults } = await check(folder);
+    const { templates, faults } = await check(folder, world.config.GCP_PROJECT_ID);
     if (values.json) world.print(JSON.stringify({ templates, faults }, null, 2));
     else tell(templates, faults, folder, world);
     return faults.length > 0 ? 1 : 0;
@@ -33,7 +34,7 @@ interface Checked {
   faults: Fault[];
 }
 
-async function check(folder: string): Promise<Checked> {
+async function check(folder: string, project: string): Promise<Checked> {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new CommandError(
       `there is no folder ${folder}`,
@@ -43,8 +44,18 @@ async function check(folder: string): Promise<Checked> {
   }
   const catalogue = await loadCatalogue(path.resolve(folder));
   const above = path.dirname(path.normalize(folder));
-  const faults = catalogue.faults.map((fault) => ({ ...fault, file: path.join(above, fault.file) }));
-  return { templates: catalogue.list().length, faults };
+  // Loaded where it is needed: the parser behind it takes some 160 MB.
+  const { queryFaults } = await import("@convergence/pipeline/isolation/query-faults.ts");
+  const faults = [...catalogue.faults];
+  for (const template of catalogue.list()) {
+    const text = await readFile(path.resolve(above, template.file), "utf8");
+    faults.push(...queryFaults(template, text, project));
+  }
+  const broken = new Set(faults.map(({ file }) => file));
+  return {
+    templates: catalogue.list().filter(({ file }) => !broken.has(file)).length,
+    faults: faults.map((fault) => ({ ...fault, file: path.join(above, fault.file) })),
+  };
 }
 
 function tell(good: number, faults: readonly Fault[], folder: string, { print }: World): void {
