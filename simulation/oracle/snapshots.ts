@@ -15,8 +15,8 @@ export function checkRunsSnapshot(
     violation(`${name}: no such version was counted`);
     return;
   }
-  const { runs, recent_keys } = snapshot;
-  expectSame(name, { ...storeRuns(state) }, { runs, recent_keys }, violation);
+  const { runs, recent_keys, schedules, backfills } = snapshot;
+  expectSame(name, { ...storeRuns(state) }, { runs, recent_keys, schedules, backfills }, violation);
   expectSame(`inputs of ${name}`, stream?.inputs[snapshot.version], inputsOf(snapshot), violation);
 }
 
