@@ -87,6 +87,24 @@ describe("convergence, against a platform", () => {
     assert.deepEqual(await tables(), before);
   });
 
+  test("plan shows the SQL of checks whose table is there, and its bytes", async () => {
+    const args = ["plan", "gcp/cost/checked-export-template", "--var", "date=2025-11-15"];
+    const missing = await convergence(args, env);
+    assert.equal(missing.code, 0, missing.stderr);
+    assert.doesNotMatch(missing.stdout, /_dq_rows/);
+    const daily = await convergence(
+      ["plan", "gcp/cost/daily-cost-template", "--var", "date=2025-11-15"],
+      env,
+    );
+    assert.equal(daily.code, 0, daily.stderr);
+    const [, checks = "", cost = ""] = daily.stdout.split(/^step /m);
+    assert.match(
+      checks,
+      /billing_checks[\s\S]*_dq_rows AS[\s\S]*@where_0 DATE = "2025-11-15"[\s\S]*bytes: [1-9]/,
+    );
+    assert.doesNotMatch(cost, /_dq_rows/);
+  });
+
   test("the API's dry run says what plan says", async () => {
     const planned = await convergence(["plan", EXPORT, "--var", "date=2025-11-15", "--json"], env);
     const url = `${platform.url}/api/v1/pipelines/templates/${EXPORT}/validate?estimate=true`;

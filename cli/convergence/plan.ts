@@ -1,9 +1,10 @@
 import { type DryRun, type DryRunStep, dryRun, type Problem } from "@convergence/pipeline";
 import { systemClock } from "@convergence/runtime";
-import { bigQueryWarehouse } from "@convergence/warehouse";
+import { bigQueryWarehouse, type Warehouse } from "@convergence/warehouse";
 import { bytesOf, type Estimate, estimate } from "../estimate.ts";
 import { bodyOf, only, parsed, templateName, variablesOf } from "./arguments.ts";
 import { templateOf } from "./catalogue.ts";
+import { withChecksQueries } from "./checks-query.ts";
 import { type Command, CommandError, type World } from "./command.ts";
 import { bigQueryUrl, tenantOf } from "./endpoints.ts";
 import { planText } from "./plan-text.ts";
@@ -37,16 +38,22 @@ export const plan: Command = {
     const variables = variablesOf(values.var);
     const tenant = tenantOf(values.tenant, config);
     const template = await templateOf(config.CONVERGENCE_CONFIGS_DIR, name);
+    const now = systemClock.now();
     const resolved = dryRun(template, {
       tenantId: tenant ?? SOME_TENANT,
       project: config.GCP_PROJECT_ID,
       body: bodyOf(variables, template.parameters),
-      now: systemClock.now(),
+      now,
     });
     if ("problems" in resolved) throw unfit(resolved.problems);
-    const estimates = await estimatesOf(resolved.ok, tenant !== undefined, world);
-    if (values.json) world.print(JSON.stringify(planJson(resolved.ok, estimates), null, 2));
-    else for (const line of planText(resolved.ok, estimates)) world.print(line);
+    const warehouse = tenant === undefined ? null : warehouseOf(world);
+    const run =
+      warehouse === null || tenant === undefined
+        ? resolved.ok
+        : await withChecksQueries(resolved.ok, resolved.resolved, tenant, warehouse, now);
+    const estimates = await estimatesOf(run, warehouse, world);
+    if (values.json) world.print(JSON.stringify(planJson(run, estimates), null, 2));
+    else for (const line of planText(run, estimates)) world.print(line);
     return [...estimates.values()].some((one) => "refused" in one) ? 1 : 0;
   },
 };
@@ -59,23 +66,29 @@ function unfit(problems: readonly Problem[]): CommandError {
   );
 }
 
+function warehouseOf({ config }: World): Warehouse {
+  const { GCP_PROJECT_ID: project, BIGQUERY_LOCATION: location } = config;
+  return bigQueryWarehouse({ project, location, endpoint: bigQueryUrl(config) });
+}
+
 /** By step. BigQuery is asked in turn, and not again once it was not there. */
 async function estimatesOf(
   { steps }: DryRun,
-  tenantKnown: boolean,
+  asked: Warehouse | null,
   { config, note }: World,
 ): Promise<Map<DryRunStep, Estimate>> {
-  const { GCP_PROJECT_ID: project, BIGQUERY_LOCATION: location } = config;
-  const endpoint = bigQueryUrl(config);
-  let warehouse = tenantKnown ? bigQueryWarehouse({ project, location, endpoint }) : null;
-  if (!tenantKnown) note(`No tenant is named, so no bytes are estimated: give --tenant ID.`);
+  const { GCP_PROJECT_ID: project } = config;
+  let warehouse = asked;
+  if (warehouse === null) note(`No tenant is named, so no bytes are estimated: give --tenant ID.`);
   const estimates = new Map<DryRunStep, Estimate>();
   for (const step of steps) {
     if (step.query === null) continue;
     const made = await estimate(step.query, project, warehouse);
     estimates.set(step, made);
     if (warehouse === null || !("unknown" in made) || !made.unreachable) continue;
-    note(`BigQuery is not reachable at ${endpoint}, so no bytes are estimated: start it (npm start).`);
+    note(
+      `BigQuery is not reachable at ${bigQueryUrl(config)}, so no bytes are estimated: start it (npm start).`,
+    );
     warehouse = null;
   }
   return estimates;

@@ -52,11 +52,14 @@ export interface DryRunRequest {
   now: number;
 }
 
-/** Resolves a template for a tenant as a run at `now` would. All problems of the variables at once. */
+/**
+ * Resolves a template for a tenant as a run at `now` would; `resolved` has its steps as a runner gets them. All problems
+ * of the variables at once.
+ */
 export function dryRun(
   template: Template,
   { tenantId, project, body, now }: DryRunRequest,
-): { ok: DryRun } | { problems: Problem[] } {
+): { ok: DryRun; resolved: readonly ResolvedStep[] } | { problems: Problem[] } {
   const read = resolveParameters(template, body, now);
   if ("problems" in read) return read;
   const resolved = resolve(template, { tenantId, runId: NO_RUN, project, values: read.values });
@@ -74,6 +77,7 @@ export function dryRun(
       parameters: read.values,
       steps: dryRunSteps(steps),
     },
+    resolved: steps,
   };
 }
 
