@@ -12,7 +12,7 @@ import type { Plan } from "./plan/plan.ts";
 import { World } from "./world/world.ts";
 
 /** The seed's first moment. */
-const START = Date.UTC(2025, 10, 20, 8);
+const START = Date.UTC(2025, 10, 20, 8, 0, 30);
 /** So long after the last fault, in milliseconds, the system must rest. */
 const REST_WITHIN_MS = 240_000;
 /** It must go on resting for so long: past every sweep, lease and session. */

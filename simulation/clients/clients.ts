@@ -10,6 +10,7 @@ import { Prng } from "../world/prng.ts";
 import type { World } from "../world/world.ts";
 import { Asking, Lost } from "./asking.ts";
 import { Customer, type HeldKey } from "./customer.ts";
+import { askForLater } from "./planning.ts";
 
 const ADMIN = { kind: "admin" } as const;
 /** Milliseconds after which a revoked key must be refused by every gateway whose view had no reason to lag. */
@@ -83,6 +84,11 @@ export class Clients {
         return this.#cancel(customer, command, prng);
       case "retry":
         return this.#retry(customer, command, prng);
+      case "schedule":
+      case "unschedule":
+      case "backfill":
+      case "cancel backfill":
+        return this.#later(customer, command, prng);
       case "look":
         return this.#look(customer, prng);
       case "probe":
@@ -240,6 +246,24 @@ export class Clients {
       }
       customer.runsByKey.set(name, again.pipeline_logging_id);
       customer.runs.push(again.pipeline_logging_id);
+    });
+  }
+
+  async #later(
+    customer: Customer,
+    command: Of<"schedule" | "unschedule" | "backfill" | "cancel backfill">,
+    prng: Prng,
+  ): Promise<void> {
+    const key = await this.#keyOf(customer);
+    if (key === undefined) return;
+    const idempotencyKey = command.kind === "backfill" ? command.idempotencyKey : null;
+    // Without an Idempotency-Key, a repeat would be another backfill.
+    const once = command.kind === "backfill" && idempotencyKey === null;
+    const asking = once ? this.#asking.ask.bind(this.#asking) : this.#asking.insist.bind(this.#asking);
+    await asking(prng, 8_000, async (gateway) => {
+      const caller = this.#authenticate(gateway, customer, key);
+      const wrong = await askForLater(gateway, caller, customer, command, head(idempotencyKey));
+      if (wrong !== null) this.#deps.violation(`${customer.name}: ${wrong}`);
     });
   }
 

@@ -17,12 +17,24 @@ export class Customer {
   readonly keys: HeldKey[] = [];
   /** The run that each Idempotency-Key stands for, by template, key and body. */
   readonly runsByKey = new Map<string, string>();
+  /** Ids of backfills that were answered. */
+  readonly backfills: string[] = [];
   /** Ids of runs that were answered. */
   readonly runs: string[] = [];
 
   constructor(name: string) {
     this.name = name;
     this.id = name.toLowerCase();
+  }
+
+  /** A backfill was answered. Tells where one Idempotency-Key stands for two. */
+  began(idempotencyKey: string | null, template: string, id: string): string | null {
+    if (!this.backfills.includes(id)) this.backfills.push(id);
+    if (idempotencyKey === null) return null;
+    const name = `backfill ${template}|${idempotencyKey}`;
+    const known = this.runsByKey.get(name) ?? id;
+    this.runsByKey.set(name, id);
+    return known === id ? null : `${name} stands for ${known} and for ${id}`;
   }
 
   hold(text: string, expiresAt: number | null): void {

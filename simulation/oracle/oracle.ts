@@ -6,6 +6,7 @@ import { evolve as evolveTenant, type TenantEvent, type TenantState } from "@con
 import { CountedLog } from "./counted-log.ts";
 import { SeenKeys } from "./keys.ts";
 import { LeaseRule } from "./leases.ts";
+import { SeenPlanned } from "./planned.ts";
 import { readable } from "./readable.ts";
 import { SeenRuns } from "./runs.ts";
 import { checkRunsSnapshot, checkTenantSnapshot } from "./snapshots.ts";
@@ -41,6 +42,7 @@ export interface OracleDeps {
 export class Oracle {
   readonly commands = new Map<string, SeenCommand>();
   readonly runs: SeenRuns;
+  readonly planned: SeenPlanned;
   readonly keys: SeenKeys;
   readonly runStreams = new Map<string, SeenStream<TenantRuns>>();
   readonly tenantStreams = new Map<string, SeenStream<TenantState>>();
@@ -62,6 +64,7 @@ export class Oracle {
   constructor(deps: OracleDeps) {
     this.#deps = deps;
     this.runs = new SeenRuns((what) => deps.violation(what));
+    this.planned = new SeenPlanned((what) => deps.violation(what));
     this.keys = new SeenKeys(deps);
     this.#leases = new LeaseRule(deps);
   }
@@ -148,7 +151,7 @@ export class Oracle {
     if (isRunEvent(topic, message))
       this.#runEvent(message, log.writer(record.partition) ?? "", record.partition);
     else if (isTenantEvent(topic, message)) this.#tenantEvent(message);
-    if ("command_id" in message && message.command_id !== null)
+    if ("command_id" in message && message.command_id !== null && !isPlanned(message))
       this.#outcome(message.command_id, message.type);
   }
 
@@ -179,6 +182,7 @@ export class Oracle {
     if (event.type === "StepReissued") this.#leases.reissued(event, writer, partition);
     fold(this.runStreams, event, noRuns, evolveRuns);
     this.runs.fold(event, this.#deps.now());
+    this.planned.fold(event);
   }
 
   /** Runs are only cancelled where that was asked for, or to make way for a tenant's recreation until it goes on. */
@@ -186,6 +190,8 @@ export class Oracle {
     if (event.type !== "RunFinished" || event.status !== "CANCELLED") return;
     const tenant = this.tenantStreams.get(event.meta.tenant_id)?.states.at(-1);
     if (tenant?.onboarding?.phase === "CLEAR" || this.runs.byId.get(event.run.run_id)?.toCancel) return;
+    const { backfill } = event.run;
+    if (backfill !== null && this.planned.isCancelled(backfill.backfill_id)) return;
     this.#deps.violation(
       `run ${event.run.run_id} is cancelled while its tenant is ${tenant?.onboarding?.phase}`,
     );
@@ -226,6 +232,12 @@ function isRunEvent(topic: string, message: Logged): message is RunEvent {
 
 function isTenantEvent(topic: string, message: Logged): message is TenantEvent {
   return topic === "tenant.events" && message.type !== "Claimed";
+}
+
+/** True for the outcome of what no command asked for at its time. */
+function isPlanned(message: Logged): boolean {
+  if (message.type === "RunAccepted") return message.run.slot !== null || message.run.backfill !== null;
+  return message.type === "RunRejected" && (message.slot !== null || message.backfill !== null);
 }
 
 /** One event on one line. */

@@ -31,6 +31,7 @@ export function unrest(oracle: Oracle, cluster: Cluster, clients: Clients, parti
   for (const [id, run] of oracle.runs.byId) {
     if (!isOver(run.status)) why.push(`run ${id} of ${run.tenantId} is ${run.status}`);
   }
+  why.push(...oracle.planned.waiting());
   for (const [id, { states }] of oracle.tenantStreams) {
     const state = states.at(-1) ?? null;
     for (const act of state === null ? [] : dueActs(state)) why.push(`tenant ${id} waits for: ${act.do}`);

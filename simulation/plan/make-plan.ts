@@ -34,7 +34,11 @@ export function makePlan(seed: number): Plan {
   const partitions = prng.int(2, 3);
   const tenants = NAMES.slice(0, prng.int(4, 7));
   const ends = new Prng(`ends/${seed}`);
-  const commands = tenants.flatMap((tenant) => [...tenantCommands(tenant, prng), ...endings(tenant, ends)]);
+  const commands = tenants.flatMap((tenant) => [
+    ...tenantCommands(tenant, prng),
+    ...endings(tenant, ends),
+    ...planned(tenant, new Prng(`planned/${seed}/${tenant}`)),
+  ]);
   return {
     seed,
     slots,
@@ -101,6 +105,43 @@ function endings(tenant: string, prng: Prng): Command[] {
     const idempotencyKey = kind === "retry" && prng.chance(0.5) ? `again-${prng.int(1, 2)}` : null;
     return { kind, at: prng.int(5_000, BUSY_MS), tenant, back: prng.int(0, 3), idempotencyKey };
   });
+}
+
+/**
+ * Schedules whose only slot of the year, 08:01 UTC, comes half a minute after the seed's start, in zones that tell it
+ * otherwise; and backfills. A schedule is deleted well before its slot: one that is set anew behind it has none.
+ */
+function planned(tenant: string, prng: Prng): Command[] {
+  const commands: Command[] = [];
+  const when = { UTC: "1 8", "Europe/Berlin": "1 9", "Asia/Kolkata": "31 13" };
+  for (const name of ["daily", "weekly"].slice(0, prng.int(0, 2))) {
+    const [timezone, time] = prng.pick(Object.entries(when));
+    const template = prng.pick(["noop", "append", "narrow_skip", "dated", "stop"]);
+    const body: Record<string, string> = template === "dated" ? { date: "2025-11-19" } : {};
+    const set = {
+      kind: "schedule",
+      tenant,
+      name,
+      template,
+      body,
+      cron: `${time} 20 11 *`,
+      timezone,
+    } as const;
+    commands.push({ ...set, at: prng.int(3_000, 20_000) });
+    if (prng.chance(0.3)) commands.push({ ...set, at: prng.int(10_000, BUSY_MS) });
+    if (prng.chance(0.2)) commands.push({ kind: "unschedule", at: prng.int(5_000, 15_000), tenant, name });
+  }
+  if (prng.chance(0.6)) {
+    const to = `2025-10-${String(prng.int(1, 12)).padStart(2, "0")}`;
+    const idempotencyKey = prng.chance(0.5) ? "backfill" : null;
+    const range = { from: "2025-10-01", to, max: prng.int(1, 3) };
+    const at = prng.int(5_000, BUSY_MS);
+    const start = { kind: "backfill", tenant, template: "dated", ...range, idempotencyKey } as const;
+    commands.push({ ...start, at });
+    if (idempotencyKey !== null && prng.chance(0.5)) commands.push({ ...start, at: at + prng.int(0, 9_000) });
+    if (prng.chance(0.4)) commands.push({ kind: "cancel backfill", at: at + prng.int(500, 6_000), tenant });
+  }
+  return commands;
 }
 
 /** The first one, perhaps repeated before its key is delivered, and perhaps again later. */

@@ -34,6 +34,28 @@ export type Command = At &
     | { kind: "revoke"; tenant: string; which: number }
     /** Cancels or retries one of the tenant's last runs. */
     | { kind: "cancel" | "retry"; tenant: string; back: number; idempotencyKey: string | null }
+    | {
+        kind: "schedule";
+        tenant: string;
+        name: string;
+        template: string;
+        body: Record<string, string>;
+        cron: string;
+        timezone: string;
+      }
+    | { kind: "unschedule"; tenant: string; name: string }
+    /** Dates as ISO, inclusive; at most `max` of its runs are open at once. */
+    | {
+        kind: "backfill";
+        tenant: string;
+        template: string;
+        from: string;
+        to: string;
+        max: number;
+        idempotencyKey: string | null;
+      }
+    /** Cancels the tenant's last backfill. */
+    | { kind: "cancel backfill"; tenant: string }
     /** Lists and reads runs, own and foreign. */
     | { kind: "look"; tenant: string }
     /** Tries all keys that the client ever held. */
