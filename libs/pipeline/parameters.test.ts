@@ -133,3 +133,21 @@ test("well-typed values are taken as they are", () => {
     }
   }
 });
+
+test("today and yesterday are days of the zone that is asked for", () => {
+  const template = {
+    strictParameters: true,
+    parameters: ["today", "yesterday"].map((word) => ({
+      ...{ name: word, type: "date" as const, default: word, required: false, description: "" },
+    })),
+  };
+  const at = Date.parse("2026-03-01T11:30:00Z");
+  const days = (timezone?: string) => resolveParameters(template, {}, at, timezone);
+  assert.deepEqual(days(), { values: { today: "2026-03-01", yesterday: "2026-02-28" } });
+  assert.deepEqual(days("Pacific/Kiritimati"), { values: { today: "2026-03-02", yesterday: "2026-03-01" } });
+  assert.deepEqual(days("Pacific/Niue"), { values: { today: "2026-03-01", yesterday: "2026-02-28" } });
+  const early = Date.parse("2026-03-01T04:30:00Z");
+  assert.deepEqual(resolveParameters(template, {}, early, "America/New_York"), {
+    values: { today: "2026-02-28", yesterday: "2026-02-27" },
+  });
+});
