@@ -3,6 +3,7 @@ import { Clients } from "./clients/clients.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { LEASE_MS } from "./cluster/services.ts";
 import { checkHeldKeys, checkKeys } from "./oracle/final-keys.ts";
+import { checkPlanned } from "./oracle/final-planned.ts";
 import { checkAppends, checkProjection } from "./oracle/final-rows.ts";
 import { checkDeadLetters, checkSecrets } from "./oracle/final-traces.ts";
 import { checkGateways, checkOwners } from "./oracle/final-views.ts";
@@ -172,7 +173,9 @@ class Simulation {
     checkHeldKeys(oracle, this.#clients, violation);
     checkDeadLetters(oracle, violation);
     await checkSecrets(oracle, cluster, this.#logLines, violation);
-    const checked = checkGateways(oracle, cluster, violation);
+    const checked = checkGateways(oracle, cluster, violation).then(() =>
+      checkPlanned(oracle, cluster, violation),
+    );
     checked.catch((error) => violation(`a gateway's view could not be read: ${String(error)}`));
     await this.#world.run(this.#world.now() + 5_000);
   }

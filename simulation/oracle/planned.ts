@@ -20,7 +20,7 @@ export class SeenPlanned {
   readonly #schedules = new Map<string, { waits: boolean }>();
   /** Slots that had a run or a refusal, by tenant, name and time. */
   readonly #slots = new Set<string>();
-  readonly #backfills = new Map<string, SeenBackfill>();
+  readonly backfills = new Map<string, SeenBackfill>();
   readonly #violation: (what: string) => void;
 
   constructor(violation: (what: string) => void) {
@@ -29,7 +29,7 @@ export class SeenPlanned {
 
   /** True where an accepted cancel lets the runs of this backfill end. */
   isCancelled(backfillId: string): boolean {
-    return this.#backfills.get(backfillId)?.cancelled === true;
+    return this.backfills.get(backfillId)?.cancelled === true;
   }
 
   fold(event: RunEvent): void {
@@ -56,13 +56,13 @@ export class SeenPlanned {
         break;
       case "RunFinished":
         if (event.run.backfill !== null)
-          this.#backfills.get(event.run.backfill.backfill_id)?.open.delete(event.run.run_id);
+          this.backfills.get(event.run.backfill.backfill_id)?.open.delete(event.run.run_id);
         break;
       case "BackfillAccepted": {
         const { backfill_id, from, to, max_concurrent: max } = event.backfill;
-        if (this.#backfills.has(backfill_id)) this.#violation(`backfill ${backfill_id} is accepted twice`);
+        if (this.backfills.has(backfill_id)) this.#violation(`backfill ${backfill_id} is accepted twice`);
         const none = { begun: new Map(), open: new Set<string>(), cancelled: false };
-        this.#backfills.set(backfill_id, { tenantId, from, to, max, ...none });
+        this.backfills.set(backfill_id, { tenantId, from, to, max, ...none });
         break;
       }
       case "BackfillCancelled":
@@ -88,7 +88,7 @@ export class SeenPlanned {
     for (const [name, { waits }] of this.#schedules) {
       if (waits) yield `schedule ${name} waits for its slot's run`;
     }
-    for (const [id, { from, to, begun, cancelled }] of this.#backfills) {
+    for (const [id, { from, to, begun, cancelled }] of this.backfills) {
       const dates = (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
       if (!cancelled && begun.size < dates) yield `backfill ${id} has begun ${begun.size} of ${dates} dates`;
     }
@@ -107,7 +107,7 @@ export class SeenPlanned {
 
   #date({ backfill_id, date }: { backfill_id: string; date: string }, runId: string | null): void {
     const name = `date ${date} of backfill ${backfill_id}`;
-    const backfill = this.#backfills.get(backfill_id);
+    const backfill = this.backfills.get(backfill_id);
     if (backfill === undefined) {
       this.#violation(`${name}: there is no such backfill`);
       return;
@@ -122,6 +122,6 @@ export class SeenPlanned {
   }
 
   #cancel(which: (backfill: SeenBackfill, id: string) => boolean): void {
-    for (const [id, backfill] of this.#backfills) if (which(backfill, id)) backfill.cancelled = true;
+    for (const [id, backfill] of this.backfills) if (which(backfill, id)) backfill.cancelled = true;
   }
 }

@@ -245,4 +245,12 @@ export const PLANTED: readonly PlantedFault[] = [
     to: "open.length <= backfill.max_concurrent",
     within: 5,
   },
+  {
+    name: "orders-unstored",
+    what: "a gateway does not store what it knows of schedules and backfills",
+    file: "services/gateway/views/runs/store.ts",
+    from: "orders.write(batch.orders);",
+    to: "",
+    within: 20,
+  },
 ];

@@ -179,13 +179,16 @@ export class RunStore {
     for (const p of batch.positions) position.run(p.topic, p.partition, p.offset, p.markAt, p.mark);
   }
 
-  /** Drops runs that are over and older than `horizon`; a transaction a tenant. */
+  /** Drops runs and backfills that are over and older than `horizon`; a transaction a tenant. */
   prune(horizon: number): void {
     const tenants = this.#database.prepare("SELECT tenant_id FROM tenant_versions").all();
     const prune = this.#database.prepare(
       `DELETE FROM runs WHERE tenant_id = ? AND start_time < ? AND status NOT IN ('PENDING', 'RUNNING')`,
     );
     for (const { tenant_id } of tenants) prune.run(String(tenant_id), horizon);
+    this.#database
+      .prepare("DELETE FROM orders WHERE kind = 'backfill' AND json_extract(detail, '$.endedAt') < ?")
+      .run(horizon);
   }
 }
 
