@@ -62,6 +62,7 @@ test("templates are listed and shown; a broken one with all its faults", async (
   assert.deepEqual((await world.ask(`${path}/gcp/cost/bill`, withKey(key))).body, {
     ...summary,
     strict_parameters: false,
+    schedule: null,
     steps: [{ step_name: "export", step_type: "noop", step_index: 0, on_failure: "stop" }],
   });
   assert.equal((await world.ask(`${path}/gcp/cost/none`, withKey(key))).status, 404);

@@ -25,6 +25,8 @@ export interface TemplateParameter {
 export interface TemplateDetail extends TemplateSummary {
   /** True where variables that are not declared are refused. */
   strict_parameters: boolean;
+  /** What a schedule of it takes unless it gives its own. */
+  schedule: { cron: string; timezone: string } | null;
   steps: { step_name: string; step_type: string; step_index: number; on_failure: string }[];
 }
 
@@ -80,6 +82,7 @@ function detail(template: Template): TemplateDetail {
   return {
     ...summary(template),
     strict_parameters: template.strictParameters,
+    schedule: template.schedule,
     steps: template.steps.map((step, index) => ({
       step_name: step.stepId,
       step_type: step.type,

@@ -55,6 +55,10 @@ export const readTemplate = defineRoute({
       .object({
         ...summary,
         strict_parameters: z.boolean(),
+        schedule: z
+          .object({ cron: z.string(), timezone: z.string() })
+          .nullable()
+          .meta({ description: "Taken by a schedule that gives no cron." }),
         steps: z.array(
           z.object({
             step_name: z.string(),
