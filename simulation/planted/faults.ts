@@ -51,7 +51,7 @@ export const PLANTED: readonly PlantedFault[] = [
     file: "services/tenant-service/api-keys/store.ts",
     from: "}/revoked`, value }",
     to: "}`, value }",
-    within: 150,
+    within: 250,
   },
   {
     name: "rotated-key-lives",
