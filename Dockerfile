@@ -10,6 +10,7 @@ COPY libs/cron/package.json libs/cron/
 COPY libs/keys/package.json libs/keys/
 COPY libs/local-bigquery/package.json libs/local-bigquery/
 COPY libs/log/package.json libs/log/
+COPY libs/outbound/package.json libs/outbound/
 COPY libs/pipeline/package.json libs/pipeline/
 COPY libs/run/package.json libs/run/
 COPY libs/runtime/package.json libs/runtime/
