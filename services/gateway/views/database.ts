@@ -7,7 +7,7 @@ export interface Databases {
 }
 
 /** Raised whenever a view's tables or meaning change: views of another version are dropped and rebuilt. */
-const VIEWS_VERSION = 3;
+const VIEWS_VERSION = 2;
 
 const VIEWS_SCHEMA = `
   CREATE TABLE mirror (
@@ -25,10 +25,6 @@ const VIEWS_SCHEMA = `
   CREATE TABLE claims (partition INTEGER PRIMARY KEY, claim INTEGER NOT NULL);
   CREATE TABLE tenant_versions (tenant_id TEXT PRIMARY KEY, partition INTEGER NOT NULL, version INTEGER NOT NULL)
     WITHOUT ROWID;
-  CREATE TABLE orders (
-    tenant_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, detail TEXT NOT NULL,
-    PRIMARY KEY (tenant_id, kind, id)
-  ) WITHOUT ROWID;
   CREATE TABLE runs (
     tenant_id TEXT NOT NULL, run_id TEXT NOT NULL, pipeline_id TEXT NOT NULL, status TEXT NOT NULL,
     start_time INTEGER NOT NULL, listed INTEGER NOT NULL, detail TEXT NOT NULL,
@@ -37,6 +33,14 @@ const VIEWS_SCHEMA = `
   CREATE INDEX runs_newest ON runs (tenant_id, start_time, run_id);
   CREATE INDEX runs_of_pipeline ON runs (tenant_id, pipeline_id, start_time, run_id);
   CREATE INDEX runs_of_status ON runs (tenant_id, status, start_time, run_id);
+`;
+
+/** Added to views that are there: logs of before hold nothing that would be in it. */
+const ADDED_SCHEMA = `
+  CREATE TABLE IF NOT EXISTS orders (
+    tenant_id TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, detail TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, kind, id)
+  ) WITHOUT ROWID;
 `;
 
 const OUTBOX_SCHEMA = `
@@ -68,6 +72,7 @@ export function prepare({ views, outbox }: Databases): void {
       views.exec(`PRAGMA user_version = ${VIEWS_VERSION}`);
     });
   }
+  views.exec(ADDED_SCHEMA);
   outbox.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   outbox.exec(OUTBOX_SCHEMA);
 }
