@@ -213,6 +213,7 @@ export async function runnerPart(shared: Shared, warehouse: Warehouse): Promise<
         instance: instanceOf("step-runner"),
         log,
         slots: config.RUNNER_SLOTS,
+        inbox: config.CONVERGENCE_INBOX ?? null,
         flushMs: FLUSH_MS,
       }).then(exitOnFailure(log)),
     (service) => service.stop(),

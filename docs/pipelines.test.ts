@@ -68,6 +68,8 @@ function work(step: ResolvedStep): string[] {
     case "data_quality":
     case "reconciliation":
       return quality(step);
+    case "bigquery_load":
+      return [...loaded(step), ...destination(step)];
     case "bigquery_query":
       return [...step.query.sql.trimEnd().split("\n"), ...parameters(step), ...destination(step)];
   }
@@ -96,7 +98,7 @@ function quality({ table, where, mode, sampleColumns, checks }: QualityStep): st
   ];
 }
 
-function destination(step: Extract<ResolvedStep, { type: "bigquery_query" }>): string[] {
+function destination(step: Extract<ResolvedStep, { type: "bigquery_query" | "bigquery_load" }>): string[] {
   if (step.destination === null) return [];
   const { table, write, keys, partitionBy, clusterBy } = step.destination;
   const by = keys === undefined ? "" : ` by ${keys.join(", ")}`;
@@ -104,6 +106,11 @@ function destination(step: Extract<ResolvedStep, { type: "bigquery_query" }>): s
     partitionBy === null ? "" : `, partitioned by ${partitionBy.type} of ${partitionBy.field}`;
   const clustered = clusterBy === null ? "" : `, clustered by ${clusterBy.join(", ")}`;
   return [`-> ${table}, ${write}${by}${partitioned}${clustered}`];
+}
+
+function loaded({ source, format, schema }: Extract<ResolvedStep, { type: "bigquery_load" }>): string[] {
+  const from = "files" in source ? source.files : source.uris;
+  return [`${from.join(", ")} as ${JSON.stringify(format)}`, `columns ${JSON.stringify(schema)}`];
 }
 
 /** What a check is told that is no SQL. */

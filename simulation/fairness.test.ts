@@ -88,7 +88,7 @@ class Fairness {
           snapshotMs: 60_000,
         });
       for (const name of RUNNERS)
-        await startStepRunner({ ...parts(name), warehouse, slots: SLOTS, flushMs: 1_000 });
+        await startStepRunner({ ...parts(name), warehouse, slots: SLOTS, inbox: null, flushMs: 1_000 });
     })();
     await this.until(async () => starting, 20_000);
     // Members come and go until the partitions are shared out.

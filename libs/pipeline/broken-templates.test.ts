@@ -124,8 +124,8 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
   ],
   [
     "a step type of a later release",
-    step("type: «bigquery_load"),
-    /bigquery_load is not available in this release/,
+    step("type: «http_ingest"),
+    /http_ingest is not available in this release/,
   ],
   ["an earlier name of such a type", step("type: «ingest"), /ingest is not available in this release/],
   [

@@ -6,7 +6,7 @@
  * - problem: what is wrong with a request to run a template; the client's to mend.
  * - resolved run: a template with its variables replaced, as plain JSON, ready to be carried out.
  */
-import type { QueryParam } from "@convergence/warehouse/port.ts";
+import type { Field, LoadFormat, QueryParam } from "@convergence/warehouse/port.ts";
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 
@@ -116,10 +116,22 @@ export interface Scope {
 /** What one step does. One member for each step type; plain JSON, for it travels in events. */
 export type StepWork =
   | { type: "bigquery_query"; query: ResolvedQuery; destination: ResolvedDestination | null }
+  | LoadWork
   | { type: "dataset_check"; tables: string[] }
   | ({ type: "data_quality" } & QualityWork)
   | ({ type: "reconciliation" } & QualityWork)
   | { type: "noop" };
+
+/** A load of files into a table. */
+export interface LoadWork {
+  type: "bigquery_load";
+  /** Paths in the tenant's inbox, with wildcards; or gs:// URIs. */
+  source: { files: string[] } | { uris: string[] };
+  format: LoadFormat;
+  /** Null: the table's own columns, or the Parquet file's. */
+  schema: Field[] | "detect" | null;
+  destination: ResolvedDestination;
+}
 
 /** Checks of one table. */
 export interface QualityWork {

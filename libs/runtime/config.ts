@@ -63,6 +63,9 @@ const variables = {
     ".convergence",
   ),
   CONVERGENCE_CONFIGS_DIR: path("Folder of pipeline templates and metadata schemas.").prefault("configs"),
+  CONVERGENCE_INBOX: path(
+    "For step-runner: the folder with a folder of each tenant's name, whose files the tenant's bigquery_load steps read. Unset: none do.",
+  ).optional(),
   GCP_PROJECT_ID: text(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, {
     description: "The Google Cloud project that holds the datasets.",
     unit: "project id",

@@ -9,6 +9,8 @@ export interface StepRunnerDeps {
   bus: Bus;
   warehouse: Warehouse;
   clock: Clock;
+  /** CONVERGENCE_INBOX: the folder with a folder for each tenant, which bigquery_load reads; null: none. */
+  inbox: string | null;
   /** This instance's name. */
   instance: string;
   log: WriterLog;

@@ -45,7 +45,7 @@ export function startService(slot: string, parts: Parts): Promise<Running> {
         snapshotMs: SNAPSHOT_MS,
       });
     case "runner":
-      return startStepRunner({ ...parts, slots: SLOTS, flushMs: FLUSH_MS });
+      return startStepRunner({ ...parts, slots: SLOTS, inbox: null, flushMs: FLUSH_MS });
     default:
       return startTenantService({
         ...parts,

@@ -59,8 +59,10 @@ export async function insertJobWith(
       work,
     );
   }
-  const kind = ["load", "extract"].find((k) => isObject(configuration[k]));
-  if (kind) throw notImplemented(`${kind} jobs`);
+  if (isObject(configuration.load)) {
+    throw notImplemented("load jobs that read gs:// URIs (a bigquery_load step reads the inbox folder)");
+  }
+  if (isObject(configuration.extract)) throw notImplemented("extract jobs");
   throw new BigQueryError("required", "Required parameter is missing: configuration");
 }
 

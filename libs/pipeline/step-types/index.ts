@@ -1,4 +1,5 @@
 /** The step types of this release. A new one is added here. */
+import { bigqueryLoad } from "./bigquery-load.ts";
 import { bigqueryQuery } from "./bigquery-query.ts";
 import { dataQuality } from "./data-quality.ts";
 import { datasetCheck } from "./dataset-check.ts";
@@ -8,6 +9,7 @@ import type { StepType } from "./step-type.ts";
 
 export const STEP_TYPES: readonly StepType[] = [
   bigqueryQuery,
+  bigqueryLoad,
   dataQuality,
   reconciliation,
   datasetCheck,
@@ -15,7 +17,7 @@ export const STEP_TYPES: readonly StepType[] = [
 ];
 
 /** Names of the contract that this release does not run yet. */
-export const LATER_STEP_TYPES: readonly string[] = ["bigquery_load", "http_ingest", "ingest"];
+export const LATER_STEP_TYPES: readonly string[] = ["http_ingest", "ingest"];
 
 /** The step type of a name, today's or an earlier one. */
 export function findStepType(name: string): StepType | undefined {

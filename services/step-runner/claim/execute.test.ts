@@ -34,6 +34,7 @@ test("a task that no executor fits is reported as failed, with what to do, and t
     log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: metrics(),
     slots: 1,
+    inbox: null,
     flushMs: 1,
   });
   await claiming.start();

@@ -30,17 +30,17 @@ export type StepOutcome =
  */
 export async function execute(
   assigned: Assignment,
-  deps: Pick<StepRunnerDeps, "warehouse" | "clock" | "log">,
+  deps: Pick<StepRunnerDeps, "warehouse" | "clock" | "inbox" | "log">,
   stopped: AbortSignal,
 ): Promise<StepOutcome> {
-  const { warehouse, clock, log } = deps;
+  const { warehouse, clock, inbox, log } = deps;
   let pause = RETRY_MS.first;
   for (;;) {
     if (stopped.aborted)
       return { ok: false, message: "the run ended before the step", retryable: false, result: null };
     try {
       const step: ResolvedStep = JSON.parse(assigned.task.spec);
-      return { ok: true, result: await executeStep(step, { ...assigned, warehouse, clock, stopped }) };
+      return { ok: true, result: await executeStep(step, { ...assigned, warehouse, clock, inbox, stopped }) };
     } catch (error) {
       if (error instanceof StepFailed)
         return { ok: false, message: error.message, retryable: error.retryable, result: error.result };

@@ -58,6 +58,7 @@ async function setUp(t: TestContext): Promise<Setup> {
     log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: metrics(),
     slots: 1,
+    inbox: null,
     flushMs: 100,
   };
   return {

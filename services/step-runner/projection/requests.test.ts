@@ -76,6 +76,7 @@ test(`${TENANTS} tenants of one run each: at most 4 warehouse requests a tenant 
     log: { debug() {}, info() {}, warn: (detail) => assert.fail(JSON.stringify(detail)), error() {} },
     metrics: metrics(),
     slots: 1,
+    inbox: null,
     flushMs: 500,
   });
   await new RunLog(bus).runs(tenants.map((tenant) => ({ tenant, id: `run-${tenant}` })));

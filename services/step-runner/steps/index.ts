@@ -1,4 +1,5 @@
 import type { ResolvedStep } from "@convergence/pipeline";
+import { bigqueryLoad } from "./bigquery-load.ts";
 import { bigqueryQuery } from "./bigquery-query.ts";
 import { dataQuality } from "./data-quality.ts";
 import { datasetCheck } from "./dataset-check.ts";
@@ -12,6 +13,8 @@ export function executeStep(step: ResolvedStep, context: StepContext): Promise<S
   switch (step.type) {
     case "bigquery_query":
       return bigqueryQuery(step, context);
+    case "bigquery_load":
+      return bigqueryLoad(step, context);
     case "data_quality":
     case "reconciliation":
       return dataQuality(step, context);

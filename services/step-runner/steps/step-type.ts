@@ -19,6 +19,8 @@ export interface StepContext {
   trace: Trace | null;
   warehouse: Warehouse;
   clock: Clock;
+  /** Path of the folder with the tenants' inboxes; null: there is none. */
+  inbox: string | null;
   /** Aborts where the run ended before the step: a step that takes long gives up then. */
   stopped: AbortSignal;
 }

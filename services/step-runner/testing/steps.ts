@@ -34,7 +34,10 @@ export interface Attempt {
 }
 
 /** Starts one, with the tenant's dataset and its dq_results; it ends with the test. */
-export async function stepBench(t: { after(end: () => unknown): void }): Promise<StepBench> {
+export async function stepBench(
+  t: { after(end: () => unknown): void },
+  inbox: string | null = null,
+): Promise<StepBench> {
   const server = await startLocalBigQuery({ host: "127.0.0.1", port: 0, file: null });
   t.after(() => server.close());
   const warehouse = bigQueryWarehouse({
@@ -71,7 +74,7 @@ export async function stepBench(t: { after(end: () => unknown): void }): Promise
     step: (template, about = {}) =>
       execute(
         assignment(template, about),
-        { warehouse, clock: systemClock, log: { debug() {}, info() {}, warn() {}, error() {} } },
+        { warehouse, clock: systemClock, inbox, log: { debug() {}, info() {}, warn() {}, error() {} } },
         new AbortController().signal,
       ),
   };
