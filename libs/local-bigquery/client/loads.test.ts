@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DuckDBInstance } from "@duckdb/node-api";
 import type { JobLoadMetadata } from "@google-cloud/bigquery";
 import { PROJECT } from "../test-kit.ts";
 import { at, fails, metadataOf, type Step, steps } from "./steps-test-kit.ts";
@@ -177,9 +178,82 @@ steps("load jobs", {
     assert.equal((await step.rows(ROWS)).length, 1);
     assert.equal((await put("bytes 6-13/14", "24-01-01")).status, 404);
   },
-  "refused by choice: other formats, files in the cloud, autodetection": async (step) => {
-    await fails(load(step, "x", { sourceFormat: "PARQUET" }), "notImplemented", /PARQUET/);
-    await fails(load(step, "1", { schema: undefined, autodetect: true }), "notImplemented", /autodetect/);
+  "autodetect of CSV: types, a header found or told, names for columns without": async (step) => {
+    const detect = (csv: string, more: JobLoadMetadata = {}): Promise<unknown> =>
+      load(step, csv, { schema: undefined, autodetect: true, writeDisposition: "WRITE_TRUNCATE", ...more });
+    const fields = async (): Promise<unknown> =>
+      at(await metadataOf(step.dataset.table("t").getMetadata()), "schema.fields");
+    const named = (list: string): unknown =>
+      list.split(" ").map((one) => ({ name: one.split(":")[0], type: one.split(":")[1], mode: "NULLABLE" }));
+    await detect("day,a b,n,x,ok\n2025-11-15,q,1,1,true\n2025-11-16,,2,2.5,false\n");
+    assert.deepEqual(await fields(), named("day:DATE a_b:STRING n:INTEGER x:FLOAT ok:BOOLEAN"));
+    assert.deepEqual(await step.rows("SELECT a_b, n, x FROM t ORDER BY n"), [
+      { a_b: "q", n: 1, x: 1 },
+      { a_b: null, n: 2, x: 2.5 },
+    ]);
+    await detect("1,a\n2,b\n");
+    assert.deepEqual(await fields(), named("int64_field_0:INTEGER string_field_1:STRING"));
+    assert.equal((await step.rows("SELECT * FROM t")).length, 2);
+    await detect("a,b\nc,d\n");
+    assert.equal((await step.rows("SELECT string_field_0 FROM t")).length, 2);
+    await detect("a,b\nc,d\n", { skipLeadingRows: 1 });
+    assert.deepEqual(await step.rows("SELECT a, b FROM t"), [{ a: "c", b: "d" }]);
+  },
+  "autodetect of NDJSON: nested, repeated, times, a wider type where values differ": async (step) => {
+    const lines =
+      '{"n": 1, "x": 1, "at": "2025-11-15T10:00:00Z", "l": [1, 2], "r": {"k": "v"}, "m": 1}\n{"x": 2.5, "m": "s", "rs": [{"k": 1}], "nothing": null}\n';
+    await load(step, lines, { ...JSON_LINES, schema: undefined, autodetect: true });
+    const { schema } = await metadataOf(step.dataset.table("t").getMetadata());
+    const shown = JSON.stringify(at(schema, "fields"), ["name", "type", "mode", "fields"]).replaceAll(
+      '"',
+      "",
+    );
+    assert.match(
+      shown,
+      /name:n,type:INTEGER.*name:x,type:FLOAT.*name:at,type:TIMESTAMP.*name:l,type:INTEGER,mode:REPEATED/,
+    );
+    assert.match(
+      shown,
+      /name:r,type:RECORD,mode:NULLABLE,fields:.*name:m,type:STRING.*name:rs,type:RECORD,mode:REPEATED/,
+    );
+    assert.deepEqual(await step.rows("SELECT m, l FROM t WHERE n = 1"), [{ m: "1", l: [1, 2] }]);
+    await fails(
+      load(step, '{"a": 1}\n{"a": {}}\n', { ...JSON_LINES, schema: undefined, autodetect: true }),
+      "invalid",
+      /field a/,
+    );
+  },
+  "Parquet: the file's columns and values, nested ones too; what is none is refused": async (step) => {
+    const file = step.file("t.parquet", "");
+    const instance = await DuckDBInstance.create(":memory:");
+    const connection = await instance.connect();
+    await connection.run(
+      `COPY (SELECT 9007199254740993 AS id, 1.123456789::DECIMAL(18, 9) AS cost, [1, 2] AS l, {'k': 'v', 'n': [{'d': DATE '2025-11-15'}]} AS r,
+        TIMESTAMPTZ '2025-11-15 10:00:00.5+00' AS at, '\\xC3\\xA9\\x00'::BLOB AS b, NULL::VARCHAR AS s) TO '${file}' (FORMAT parquet)`,
+    );
+    connection.closeSync();
+    instance.closeSync();
+    const parquet = { sourceFormat: "PARQUET", writeDisposition: "WRITE_TRUNCATE" };
+    await step.dataset.table("t").load(file, parquet);
+    const rows = await step.rows(
+      "SELECT CAST(id AS STRING) AS id, cost, l, r.k AS k, CAST(r.n[0].d AS STRING) AS d, CAST(at AS STRING) AS at, TO_HEX(b) AS b, s FROM t",
+    );
+    assert.deepEqual(rows, [
+      {
+        id: "9007199254740993",
+        cost: "1.123456789",
+        l: [1, 2],
+        k: "v",
+        d: "2025-11-15",
+        at: "2025-11-15 10:00:00.500+00",
+        b: "c3a900",
+        s: null,
+      },
+    ]);
+    await fails(step.dataset.table("t").load(step.file("no.parquet", "x"), parquet), "invalid", /Parquet/);
+  },
+  "refused by choice: other formats, files in the cloud": async (step) => {
+    await fails(load(step, "x", { sourceFormat: "AVRO" }), "notImplemented", /AVRO/);
     const options = { schemaUpdateOptions: ["ALLOW_FIELD_ADDITION"] };
     await fails(load(step, "1", options), "notImplemented", /schemaUpdateOptions/);
     const configuration = { load: { sourceUris: ["gs://b/x.csv"], destinationTable: { tableId: "t" } } };

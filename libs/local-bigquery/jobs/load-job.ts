@@ -3,20 +3,22 @@ import { BigQueryError, invalid, notImplemented } from "../errors.ts";
 import { isObject, type Json, type JsonObject, numberOf, objectOr, stringOr } from "../json.ts";
 import { readDestination } from "./configuration.ts";
 import { type Destination, readyTable, writeStaged } from "./destination.ts";
+import { detectCsv, detectJson } from "./detect.ts";
 import { insertRows } from "./insert-rows.ts";
 import type { Outcome, Work } from "./jobs.ts";
 import { csvRecords, jsonRecords, type Read } from "./load-records.ts";
+import { readParquet } from "./parquet.ts";
 import type { QueryEngine } from "./query-work.ts";
 import { RowError, rowReader } from "./row-values.ts";
 
 interface Load {
   destination: Destination;
   fields: Field[] | undefined;
-  format: "CSV" | "NEWLINE_DELIMITED_JSON";
+  format: "CSV" | "NEWLINE_DELIMITED_JSON" | "PARQUET";
   options: JsonObject;
 }
 
-const REFUSED = ["sourceUris", "autodetect", "schemaUpdateOptions", "hivePartitioningOptions"];
+const REFUSED = ["sourceUris", "schemaUpdateOptions", "hivePartitioningOptions"];
 
 function readLoad(project: string, options: JsonObject): Load {
   for (const name of REFUSED) {
@@ -25,7 +27,8 @@ function readLoad(project: string, options: JsonObject): Load {
       throw notImplemented(`load option ${name}`);
   }
   const format = stringOr(options.sourceFormat, "CSV");
-  if (format !== "CSV" && format !== "NEWLINE_DELIMITED_JSON") throw notImplemented(`sourceFormat ${format}`);
+  if (format !== "CSV" && format !== "NEWLINE_DELIMITED_JSON" && format !== "PARQUET")
+    throw notImplemented(`sourceFormat ${format}`);
   const destination = readDestination(project, options, "WRITE_APPEND");
   if (!destination) throw new BigQueryError("required", "Required parameter is missing: destinationTable");
   const schema = objectOr(options.schema).fields;
@@ -39,18 +42,20 @@ export function loadWork(
   options: JsonObject,
   data: Buffer,
 ): Work {
-  const load = readLoad(project, options);
-  return (running) =>
-    store.write(async (transaction): Promise<Outcome> => {
+  const asked = readLoad(project, options);
+  return async (running) => {
+    const { load, rows: content, found } = await prepared(asked, data);
+    return store.write(async (transaction): Promise<Outcome> => {
       const { destination } = load;
       const existing = transaction.catalog.findTable(destination.name);
-      const fields = load.fields ?? existing?.fields;
+      const own = destination.write === "WRITE_TRUNCATE" && found ? undefined : existing?.fields;
+      const fields = load.fields ?? (load.format === "PARQUET" ? found : undefined) ?? own ?? found;
       if (!fields) throw invalid("No schema specified on job or table.");
       const { partition, write } = destination;
       const whole: Destination = { ...destination, write: partition === undefined ? write : "WRITE_APPEND" };
       const table = await readyTable(transaction, whole, fields, () => store.creationTime());
       const bad = { count: 0 };
-      const rows = readRows(load, table.fields, fields, data, bad);
+      const rows = readRows(load, table.fields, fields, content, bad);
       let written = 0;
       const insert = async (stage?: string): Promise<void> => {
         written = await insertRows(transaction, table, rows, stage);
@@ -70,6 +75,27 @@ export function loadWork(
       await running.record(transaction, statistics);
       return { statistics, result: undefined };
     });
+  };
+}
+
+interface Prepared {
+  load: Load;
+  /** As `load.format` says, but for Parquet: that comes as newline-delimited JSON. */
+  rows: Buffer;
+  /** The columns that the data itself tells. */
+  found: Field[] | undefined;
+}
+
+/** Reads what a load has to know of its data before it begins. */
+async function prepared(load: Load, data: Buffer): Promise<Prepared> {
+  if (load.format === "PARQUET") {
+    const { fields, lines } = await readParquet(data);
+    return { load, rows: lines, found: fields };
+  }
+  if (load.options.autodetect !== true || load.fields) return { load, rows: data, found: undefined };
+  const { fields, skip } = load.format === "CSV" ? detectCsv(load.options, data) : detectJson(data);
+  const options = { ...load.options, skipLeadingRows: skip };
+  return { load: { ...load, options }, rows: data, found: fields.length === 0 ? undefined : fields };
 }
 
 /** The rows as they are read; counts those that are bad, and throws where they are more than the job allows. */

@@ -46,6 +46,10 @@ export function loadConfiguration(project: string, job: Omit<LoadJob, "jobId">):
 }
 
 function formatOptions(format: LoadFormat): object {
+  if (format.type === "PARQUET") {
+    // A list's elements as a REPEATED column, not as records of records.
+    return { sourceFormat: format.type, parquetOptions: { enableListInference: true } };
+  }
   if (format.type !== "CSV") return { sourceFormat: format.type };
   const { type, delimiter, headerRows, nullMarker } = format;
   return {

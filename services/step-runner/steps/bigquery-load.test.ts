@@ -4,6 +4,7 @@ import { link, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { type StepBench, stepBench, TENANT } from "../testing/steps.ts";
 
 const SCHEMA =
@@ -149,4 +150,29 @@ test("without an inbox, and for gs:// on a local BigQuery, the error says what t
   assert.match(await message(b, load("[a.ndjson]")), /set CONVERGENCE_INBOX/);
   const uris = load("[x]").replace("files: [x]", 'uris: ["gs://bucket/x-*.ndjson"]');
   assert.match(await message(b, uris, { run: "run-2" }), /local BigQuery.*inbox/);
+});
+
+test("columns are detected where the step says so, by header and values", async (t) => {
+  const b = await bench(t, { "a.csv": "day,cost\n2025-11-15,1\n" });
+  const csv = load("[a.csv]").replace("ndjson", "csv").replace(SCHEMA, "schema: detect");
+  assert.ok((await b.step(csv)).ok);
+  assert.deepEqual(await b.rows("SELECT CAST(day AS STRING) AS day, cost FROM costs"), [
+    { day: "2025-11-15", cost: 1 },
+  ]);
+});
+
+test("a Parquet file brings its columns along", async (t) => {
+  const b = await bench(t, {});
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  const file = path.join(b.folder, "a.parquet");
+  await connection.run(`COPY (SELECT 'run' AS service, 1.5::DOUBLE AS cost) TO '${file}' (FORMAT parquet)`);
+  connection.closeSync();
+  instance.closeSync();
+  const parquet = load("[a.parquet]").replace("ndjson", "parquet").replace(SCHEMA, "");
+  assert.ok((await b.step(parquet)).ok);
+  const merge = parquet.replace("write_mode: append", "write_mode: merge, keys: [service]");
+  const merged = await b.step(merge, { run: "run-2" });
+  assert.ok(merged.ok, JSON.stringify(merged));
+  assert.deepEqual(await costs(b), [1.5]);
 });
