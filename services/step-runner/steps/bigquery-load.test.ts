@@ -68,6 +68,25 @@ test("several files, by wildcards, are written at once and once; what was betwee
   assert.deepEqual(tables.map(({ table_name }) => table_name).sort(), ["costs", "dq_results"]);
 });
 
+test("who takes over a step whose job was sent waits for it, reads no file, and clears up", async (t) => {
+  const b = await bench(t, { "bad.ndjson": `${row(1)}x\n` });
+  await b.sql("CREATE TABLE _convergence_load_run_1_0_1 (a INT64)");
+  const job = { jobId: "run-1_0_1", sql: "SELECT 7 AS cost", params: [], defaultDataset: TENANT, labels: {} };
+  const destination = { dataset: TENANT, table: "costs", write: "WRITE_APPEND" } as const;
+  await b.warehouse.submitQuery({ ...job, destination });
+  for (const files of ["[gone.ndjson]", "[bad.ndjson]"]) {
+    const done = await b.step(load(files), { attempt: 2 });
+    assert.ok(done.ok, JSON.stringify(done));
+    assert.equal(done.result.rows, 1);
+  }
+  const tables = await b.rows(`SELECT table_name FROM ${TENANT}.INFORMATION_SCHEMA.TABLES`);
+  assert.deepEqual(tables.map(({ table_name }) => table_name).sort(), ["costs", "dq_results"]);
+  const other = load("[bad.ndjson]").replace("costs", "others");
+  for (const attempt of [1, 2]) {
+    assert.match(await message(b, other, { run: "r", attempt }), /^bad\.ndjson, line 2: /);
+  }
+});
+
 test("overwrite replaces, merge replaces rows of the same keys; partition and cluster are made", async (t) => {
   const b = await bench(t, {
     "a.ndjson": row(1, "run") + row(2, "gke"),

@@ -19,31 +19,42 @@ export const bigqueryLoad: StepType<"bigquery_load"> = async (step, context) => 
   const own = stepJob(step.timeoutMinutes, context);
   const adopted = task.attempt > 1 && (await warehouse.getJob(own.jobId)) !== null;
   const { destination, source } = step;
-  const files =
-    "files" in source && !adopted ? await inboxFiles(context.inbox, own.defaultDataset, source.files) : [];
+  const files = "files" in source ? await named(source.files, adopted, context) : [];
   const [file = null] = files;
   const { table, write, partitionBy, clusterBy } = destination;
-  if (write === "MERGE" || files.length > 1) return staged(step, files, adopted, context);
-  if (!adopted) {
-    await submit(
-      context,
-      {
-        ...loadOf(step, file, context),
-        jobId: own.jobId,
-        destination: {
-          dataset: own.defaultDataset,
-          table,
-          write,
-          ...(partitionBy === null ? {} : { partitionBy }),
-          ...(clusterBy === null ? {} : { clusterBy }),
-        },
+  if (adopted || write === "MERGE" || files.length > 1) return staged(step, files, adopted, context);
+  await submit(
+    context,
+    {
+      ...loadOf(step, file, context),
+      jobId: own.jobId,
+      destination: {
+        dataset: own.defaultDataset,
+        table,
+        write,
+        ...(partitionBy === null ? {} : { partitionBy }),
+        ...(clusterBy === null ? {} : { clusterBy }),
       },
-      file,
-    );
-  }
+    },
+    file,
+  );
   const done = await loaded(context, own.jobId, file);
   return resultOf(done, done.bytesProcessed, Math.max(1, files.length), context);
 };
+
+/** The files; where the job was sent already, as far as they can be told still. */
+async function named(
+  patterns: readonly string[],
+  adopted: boolean,
+  { inbox, task }: StepContext,
+): Promise<InboxFile[]> {
+  try {
+    return await inboxFiles(inbox, task.step.tenant_name, patterns);
+  } catch (error) {
+    if (adopted && error instanceof StepFailed) return [];
+    throw error;
+  }
+}
 
 /** Loads into a table of this try's own; then one job, the step's, writes the destination from it. */
 async function staged(
@@ -63,9 +74,8 @@ async function staged(
     );
   try {
     const bytes = adopted ? null : await fill(step, files, stage, context);
-    const done = await jobDone(context, own.jobId, (message) =>
-      mergeFailure(message, destination.keys ?? []),
-    );
+    const [only = null] = files.length === 1 ? files : [];
+    const done = await loaded(context, own.jobId, only, destination.keys);
     await drop();
     return resultOf(done, bytes ?? done.bytesProcessed, files.length, context);
   } catch (error) {
@@ -157,9 +167,14 @@ async function submit(
 }
 
 /** Waits for a load; its error names file and line. */
-async function loaded(context: StepContext, jobId: string, file: InboxFile | null): Promise<JobInfo> {
+async function loaded(
+  context: StepContext,
+  jobId: string,
+  file: InboxFile | null,
+  keys: readonly string[] = [],
+): Promise<JobInfo> {
   try {
-    return await jobDone(context, jobId);
+    return await jobDone(context, jobId, (message) => mergeFailure(message, keys));
   } catch (error) {
     if (file === null || !(error instanceof StepFailed)) throw error;
     const position = /starting at (?:position|location):? ?(\d+)/.exec(error.message)?.[1];
