@@ -24,13 +24,20 @@ interface Asked {
   answered: boolean;
 }
 
-/** A run asked for. */
+/** A run asked for: a new one, or a retry of one that failed. */
 export interface Submit extends Asked {
   kind: "submit";
   template: TemplateName;
+  retryOf: string | null;
   idempotencyKey: string;
   /** The id of every answer: a repeat is to give the same. */
   runIds: string[];
+}
+
+/** A run that is to be cancelled. */
+export interface Cancel extends Asked {
+  kind: "cancel";
+  runId: string;
 }
 
 /** A run looked at. */
@@ -68,20 +75,22 @@ export interface Revoke extends Asked {
   afterwards: number | null;
 }
 
-export type Operation = Submit | Look | List | Recreate | Issue | Revoke;
+export type Operation = Submit | Cancel | Look | List | Recreate | Issue | Revoke;
 
 /** The templates of the load, by provider/domain/name. */
 export const TEMPLATES = {
   noop: "gcp/example/noop",
   append: "gcp/chaos/append",
   fail: "gcp/chaos/fail",
+  graph: "gcp/chaos/graph",
 } as const;
 
 export type TemplateName = keyof typeof TEMPLATES;
 
-/** How a run of each template must end, unless it is cancelled with its tenant's recreation. */
+/** How a run of each template must end, unless it is cancelled, by its client or with its tenant's recreation. */
 export const ENDS: Record<TemplateName, "COMPLETE" | "FAILED"> = {
   noop: "COMPLETE",
   append: "COMPLETE",
   fail: "FAILED",
+  graph: "COMPLETE",
 };

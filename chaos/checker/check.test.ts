@@ -1,7 +1,7 @@
 /** Every rule must be able to fail: a small world in which all is well, and each fault planted in it once. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Look, Revoke, Submit } from "../history.ts";
+import type { Cancel, Look, Revoke, Submit } from "../history.ts";
 import { check } from "./check.ts";
 import { exchange, type SmallWorld, smallWorld, writeEnd, writeRun } from "./small-world.ts";
 
@@ -29,6 +29,11 @@ function submit(world: World, template = "noop"): Submit {
 function look(world: World): Look {
   for (const operation of world.operations) if (operation.kind === "look") return operation;
   throw new Error("nobody looked");
+}
+
+function cancel(world: World): Cancel {
+  for (const operation of world.operations) if (operation.kind === "cancel") return operation;
+  throw new Error("nothing was cancelled");
 }
 
 function revoke(world: World): Revoke {
@@ -101,6 +106,18 @@ const PLANTED: readonly (readonly [what: string, plant: (world: World) => void, 
       submit(world).template = "fail";
     },
     /is a run of gcp\/example\/noop/,
+  ],
+  [
+    "a cancel that was answered, of a run that went on",
+    (world) => Object.assign(cancel(world), { exchanges: [exchange(200)] }),
+    /the cancel of run run-append of Acme was answered 200, and it is COMPLETE/,
+  ],
+  [
+    "a retry that is none",
+    (world) => {
+      submit(world).retryOf = "run-fail";
+    },
+    /run run-noop retries run-fail, and its first step is COMPLETE/,
   ],
   [
     "a run that no client asked for",
@@ -291,17 +308,17 @@ const PLANTED: readonly (readonly [what: string, plant: (world: World) => void, 
         world.log.findIndex(({ topic }) => topic.endsWith(".dlq")),
         1,
       ),
-    /run.commands\/0\/3 is poison, and not among the dead letters/,
+    /run.commands\/0\/5 is poison, and not among the dead letters/,
   ],
   [
     "poison that was changed on its way",
     (world) => Object.assign(first(world.poison), { value: "00" }),
-    /run.commands\/0\/3 is not as it was among the dead letters/,
+    /run.commands\/0\/5 is not as it was among the dead letters/,
   ],
   [
     "a good record among the dead letters",
     (world) => world.poison.pop(),
-    /run.commands.dlq holds run.commands\/0\/3, which is no poison/,
+    /run.commands.dlq holds run.commands\/0\/5, which is no poison/,
   ],
   [
     "a fault that did not strike",

@@ -4,7 +4,7 @@ import type { Evidence } from "./evidence.ts";
 import { deadLetters, struck } from "./faults.ts";
 import { type ReadLog, readLog } from "./log.ts";
 import type { Rule } from "./rule.ts";
-import { accepted, effects, ends, invented, terminal } from "./runs.ts";
+import { accepted, cancelled, effects, ends, invented, resumed, terminal } from "./runs.ts";
 
 const LOG_RULE = "the logs keep their own rules";
 
@@ -14,6 +14,8 @@ const RULES: readonly Rule[] = [
   invented,
   terminal,
   ends,
+  cancelled,
+  resumed,
   effects,
   views,
   warehouse,

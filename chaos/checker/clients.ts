@@ -29,6 +29,7 @@ export const answered: Rule = {
 
 /** While a tenant is made anew its requests may be refused; a key whose answer was lost is not shown again. */
 function mayRefuse({ evidence }: Case, { kind, tenant, exchanges }: Operation): boolean {
+  if (kind === "cancel" && exchanges.at(-1)?.status === 409) return true;
   if (kind === "issue" && exchanges.length > 1 && exchanges.at(-1)?.status === 409) return true;
   return (
     kind === "look" ||

@@ -1,5 +1,5 @@
 import { isOver, type SeenRun } from "../../simulation/oracle/runs.ts";
-import { ENDS, type Submit, TEMPLATES } from "../history.ts";
+import { type Cancel, ENDS, type Submit, TEMPLATES } from "../history.ts";
 import { requestOf } from "./log.ts";
 import type { Case, Rule } from "./rule.ts";
 
@@ -66,14 +66,49 @@ export const invented: Rule = {
 export const ends: Rule = {
   name: "each run ends as its template says",
   check(subject) {
+    const asked = new Set([...cancels(subject)].map(({ runId }) => runId));
     for (const [id, run] of subject.log.runs.byId) {
       if (!isOver(run.status)) continue;
       subject.checked();
       const name = Object.entries(TEMPLATES).find(([, path]) => path === templateOf(run))?.[0];
       const wanted = name === "fail" ? ENDS.fail : "COMPLETE";
-      const mayBeCancelled = run.status === "CANCELLED" && wasRecreated(subject, run.tenantId);
+      const mayBeCancelled =
+        run.status === "CANCELLED" && (asked.has(id) || wasRecreated(subject, run.tenantId));
       if (run.status !== wanted && !mayBeCancelled) {
         subject.violation(`run ${id} (${templateOf(run)}) of ${run.tenantId} is ${run.status}: ${run.error}`);
+      }
+    }
+  },
+};
+
+/** Whoever is told that a run is cancelled, or that it ended before, is told the truth. */
+export const cancelled: Rule = {
+  name: "a cancel that was answered holds",
+  check(subject) {
+    for (const { runId, tenant, exchanges } of cancels(subject)) {
+      const told = exchanges.at(-1)?.status;
+      const run = subject.log.runs.byId.get(runId);
+      if (run === undefined || (told !== 200 && told !== 409)) continue;
+      subject.checked();
+      if ((run.status === "CANCELLED") !== (told === 200))
+        subject.violation(
+          `the cancel of run ${runId} of ${tenant} was answered ${told}, and it is ${run.status}`,
+        );
+    }
+  },
+};
+
+/** A retry does not do again what was done: its first step is skipped. */
+export const resumed: Rule = {
+  name: "a retry goes on from the failed step",
+  check(subject) {
+    for (const { retryOf, runIds } of submits(subject)) {
+      if (retryOf === null) continue;
+      for (const id of runIds) {
+        subject.checked();
+        const [first] = subject.log.runs.byId.get(id)?.steps ?? [];
+        if (first?.status !== "SKIPPED" || first.doneBy !== retryOf)
+          subject.violation(`run ${id} retries ${retryOf}, and its first step is ${first?.status}`);
       }
     }
   },
@@ -108,6 +143,10 @@ export const effects: Rule = {
 function effectsOf({ type, id, status }: SeenRun["steps"][number]): [least: number, most: number] {
   if (type !== "bigquery_query" || id === "broken" || status === "SKIPPED") return [0, 0];
   return status === "COMPLETE" ? [1, 1] : [0, 1];
+}
+
+function* cancels({ evidence }: Case): Generator<Cancel> {
+  for (const operation of evidence.operations) if (operation.kind === "cancel") yield operation;
 }
 
 function* submits({ evidence }: Case): Generator<Submit> {

@@ -24,9 +24,15 @@ export interface SmallWorld extends Evidence {
 
 const TENANT = "Acme";
 const AT = 1_700_000_000_000;
-/** Steps of each template as they end: id, type, status. */
+/** A run of each template, and a retry of the one that failed. */
+type Example = TemplateName | "retry";
+const EXAMPLES = ["noop", "append", "graph", "retry", "fail"] as const;
+const templateOf = (example: Example): TemplateName => (example === "retry" ? "fail" : example);
+const retryOf = (example: Example): string | null => (example === "retry" ? "run-fail" : null);
+
+/** Steps of each run as they end: id, type, status. */
 const STEPS: Record<
-  TemplateName,
+  Example,
   readonly (readonly [id: string, type: string, status: "COMPLETE" | "FAILED" | "SKIPPED"])[]
 > = {
   noop: [["first", "noop", "COMPLETE"]],
@@ -36,6 +42,12 @@ const STEPS: Record<
   ],
   fail: [
     ["first", "bigquery_query", "COMPLETE"],
+    ["broken", "bigquery_query", "FAILED"],
+    ["never", "bigquery_query", "SKIPPED"],
+  ],
+  graph: [["only", "bigquery_query", "COMPLETE"]],
+  retry: [
+    ["first", "bigquery_query", "SKIPPED"],
     ["broken", "bigquery_query", "FAILED"],
     ["never", "bigquery_query", "SKIPPED"],
   ],
@@ -92,11 +104,12 @@ export function smallWorld(): SmallWorld & { writer: Log } {
     strikes: [{ kind: "kill", what: "kill", at: AT, ms: 1, evidence: "" }],
     planned: { kill: 1 },
   };
-  for (const template of ["noop", "append", "fail"] as const) addRun(world, writer, template);
+  for (const example of EXAMPLES) addRun(world, writer, example);
   const asked = { tenant: TENANT, exchanges: [exchange(200)], answered: true };
   world.operations.push(
     { kind: "look", ...asked, runId: "run-noop", shownBefore: true, status: "COMPLETE" },
     { kind: "list", ...asked, runIds: ["run-noop", "run-fail"] },
+    { kind: "cancel", ...asked, exchanges: [exchange(409)], runId: "run-append" },
     { kind: "revoke", ...asked, exchanges: [exchange(204)], keyId: "k2", afterwards: 401 },
   );
   const bad = writer.put("run.commands", Buffer.from("poison"));
@@ -119,36 +132,37 @@ export function exchange(status: number | null, retryAfter: number | null = null
   return { at: AT, ms: 5, gateway: "gateway-1#1", status, retryAfter, problem: null };
 }
 
-function addRun(world: SmallWorld, writer: Log, template: TemplateName): void {
-  const id = `run-${template}`;
+function addRun(world: SmallWorld, writer: Log, example: Example): void {
+  const id = `run-${example}`;
   const submit: Submit = {
     kind: "submit",
     tenant: TENANT,
-    template,
-    idempotencyKey: `key-${template}`,
+    template: templateOf(example),
+    retryOf: retryOf(example),
+    idempotencyKey: `key-${example}`,
     runIds: [id],
     exchanges: [exchange(null), exchange(200)],
     answered: true,
   };
   world.operations.push(submit);
-  writeRun(writer, template, id);
-  const shown = shownRun(template, id);
+  writeRun(writer, example, id);
+  const shown = shownRun(example, id);
   world.views[0]?.runs.push(shown);
-  world.warehouse[0]?.runs.push(runRow(template, id));
-  STEPS[template].forEach((_, index) => {
-    world.warehouse[0]?.steps.push(stepRow(template, id, index));
+  world.warehouse[0]?.runs.push(runRow(example, id));
+  STEPS[example].forEach((_, index) => {
+    world.warehouse[0]?.steps.push(stepRow(example, id, index));
   });
-  for (const [step, type, status] of STEPS[template]) {
+  for (const [step, type, status] of STEPS[example]) {
     if (type === "bigquery_query" && status === "COMPLETE")
       world.warehouse[0]?.effects.push({ run_id: id, step, n: 1 });
   }
 }
 
 /** Writes a run's events, from its command to its end. */
-export function writeRun(writer: Log, template: TemplateName, id: string, end = endOf(template)): void {
-  const run = head(template, id);
+export function writeRun(writer: Log, example: Example, id: string, end = endOf(example)): void {
+  const run = head(example, id);
   const command = `command-${id}`;
-  const idempotency = { key: `run|${TEMPLATES[template]}|key-${template}`, body_hash: "h" };
+  const idempotency = { key: `run|${TEMPLATES[templateOf(example)]}|key-${example}`, body_hash: "h" };
   writer.put("run.commands", {
     type: "SubmitRun",
     resume: null,
@@ -156,7 +170,7 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
     run_id: id,
     provider: run.provider,
     domain: run.domain,
-    template,
+    template: templateOf(example),
     parameters: "{}",
     trigger_by: "api_user",
     trigger_type: "api",
@@ -169,10 +183,12 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
     idempotency,
     requested_at: AT,
     run,
-    steps: STEPS[template].map(([step_id, step_type]) => plannedStep(step_id, { step_type })),
+    steps: STEPS[example].map(([step_id, step_type, status]) =>
+      plannedStep(step_id, { step_type, done_by: status === "SKIPPED" ? retryOf(example) : null }),
+    ),
   });
   let version = 1;
-  STEPS[template].forEach(([step_id, step_type, status], index) => {
+  STEPS[example].forEach(([step_id, step_type, status], index) => {
     const step = { run_id: id, tenant_name: TENANT, index, step_id, step_type, run_accepted_at: AT };
     const common = { step, attempt: 1, started_at: AT + 1 };
     if (status !== "SKIPPED") {
@@ -202,20 +218,20 @@ export function writeRun(writer: Log, template: TemplateName, id: string, end = 
       ...common,
     });
   });
-  writeEnd(writer, template, id, { version: version + 1, status: end });
+  writeEnd(writer, example, id, { version: version + 1, status: end });
 }
 
 /** Writes a run's end, of this run version. */
 export function writeEnd(
   writer: Log,
-  template: TemplateName,
+  example: Example,
   id: string,
   { version, status }: { version: number; status: RunStatus },
 ): void {
   writer.put("run.events", {
     type: "RunFinished",
     meta: writer.meta(),
-    run: head(template, id),
+    run: head(example, id),
     run_version: version,
     status,
     error_message: null,
@@ -223,19 +239,19 @@ export function writeEnd(
   });
 }
 
-function endOf(template: TemplateName): RunStatus {
-  return template === "fail" ? "FAILED" : "COMPLETE";
+function endOf(example: Example): RunStatus {
+  return templateOf(example) === "fail" ? "FAILED" : "COMPLETE";
 }
 
-function head(template: TemplateName, run_id: string): RunHead {
-  const [provider = "", domain = ""] = TEMPLATES[template].split("/");
+function head(example: Example, run_id: string): RunHead {
+  const [provider = "", domain = ""] = TEMPLATES[templateOf(example)].split("/");
   return {
     run_id,
     tenant_name: TENANT,
-    pipeline_id: `p-${template}`,
+    pipeline_id: `p-${templateOf(example)}`,
     provider,
     domain,
-    template,
+    template: templateOf(example),
     config_version: "c",
     trigger_type: "api",
     trigger_by: "api_user",
@@ -250,22 +266,22 @@ function head(template: TemplateName, run_id: string): RunHead {
   };
 }
 
-const common = (template: TemplateName) => ({
+const common = (example: Example) => ({
   tenant_id: TENANT,
-  pipeline_id: `p-${template}`,
-  status: endOf(template),
+  pipeline_id: `p-${templateOf(example)}`,
+  status: endOf(example),
   trigger_type: "api",
   error_message: null,
   config_version: "c",
 });
 
-function shownRun(template: TemplateName, id: string): ShownRun {
+function shownRun(example: Example, id: string): ShownRun {
   return {
     pipeline_logging_id: id,
-    ...common(template),
+    ...common(example),
     start_time: new Date(AT).toISOString(),
     end_time: new Date(AT + 3).toISOString(),
-    steps: STEPS[template].map(([step_name, , status], step_index) => ({
+    steps: STEPS[example].map(([step_name, , status], step_index) => ({
       step_name,
       step_index,
       status,
@@ -278,22 +294,22 @@ function shownRun(template: TemplateName, id: string): ShownRun {
   };
 }
 
-function runRow(template: TemplateName, id: string): RunRow {
-  const started = STEPS[template].filter(([, , status]) => status !== "SKIPPED").length;
+function runRow(example: Example, id: string): RunRow {
+  const started = STEPS[example].filter(([, , status]) => status !== "SKIPPED").length;
   return {
     pipeline_logging_id: id,
-    ...common(template),
+    ...common(example),
     start_ms: AT,
     end_ms: AT + 3,
     duration_ms: 3,
     worker_instance: "r1",
-    run_version: 2 + started + STEPS[template].length,
+    run_version: 2 + started + STEPS[example].length,
   };
 }
 
-function stepRow(template: TemplateName, id: string, index: number): StepRow {
-  const [step_name = "", , status = "COMPLETE"] = STEPS[template][index] ?? [];
-  const started = STEPS[template].slice(0, index + 1).filter(([, , one]) => one !== "SKIPPED").length;
+function stepRow(example: Example, id: string, index: number): StepRow {
+  const [step_name = "", , status = "COMPLETE"] = STEPS[example][index] ?? [];
+  const started = STEPS[example].slice(0, index + 1).filter(([, , one]) => one !== "SKIPPED").length;
   return {
     step_logging_id: `${id}-${index}`,
     pipeline_logging_id: id,

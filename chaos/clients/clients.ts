@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Prng } from "../../simulation/world/prng.ts";
 import {
+  type Cancel,
   type Exchange,
   type Issue,
   type List,
@@ -35,7 +36,7 @@ export class Clients {
   readonly tenants: Tenant[] = [];
   readonly #options: ClientsOptions;
   readonly #asking: Asking;
-  readonly #open = new Set<Promise<void>>();
+  readonly #open = new Set<Promise<unknown>>();
 
   constructor(options: ClientsOptions) {
     this.#options = options;
@@ -48,7 +49,7 @@ export class Clients {
   }
 
   /** Lets an operation go on by itself. */
-  start(operation: Promise<void>): void {
+  start(operation: Promise<unknown>): void {
     this.#open.add(operation);
     void operation.finally(() => this.#open.delete(operation));
   }
@@ -105,18 +106,28 @@ export class Clients {
 
   /** Asks for a run, perhaps repeats that later, perhaps follows it to its end. */
   async submit(tenant: Tenant, template: TemplateName, options: InsistOptions = {}): Promise<Submit> {
-    const operation: Submit = {
-      kind: "submit",
-      tenant: tenant.name,
-      template,
-      idempotencyKey: randomUUID(),
-      runIds: [],
-      exchanges: [],
-      answered: false,
-    };
+    const operation = submission(tenant, template, null);
     this.operations.push(operation);
     await this.#ask(tenant, operation, options);
     return operation;
+  }
+
+  /** Waits a little for a run to fail, then has it go on from there: once more in vain. */
+  async retryOnceFailed(tenant: Tenant, runId: string): Promise<void> {
+    if ((await this.look(tenant, runId, 8)) !== "FAILED") return;
+    const operation = submission(tenant, "fail", runId);
+    this.operations.push(operation);
+    await this.#ask(tenant, operation);
+  }
+
+  /** Cancels a run, which may be over before. */
+  async cancel(tenant: Tenant, runId: string): Promise<void> {
+    const operation: Cancel = { kind: "cancel", tenant: tenant.name, runId, exchanges: [], answered: false };
+    this.operations.push(operation);
+    const path = `/api/v1/pipelines/runs/${runId}/cancel`;
+    const make = () => ({ method: "POST", path, headers: keyHeader(tenant.main()) });
+    // 404: a run that was answered without an outcome, and that this gateway has not heard of.
+    await this.#asking.insist(operation, make, { passing: [404, ...passing(tenant)] });
   }
 
   /** The same request once more: it must give the same run. */
@@ -126,7 +137,10 @@ export class Clients {
   }
 
   async #ask(tenant: Tenant, operation: Submit, options: InsistOptions = {}): Promise<void> {
-    const path = `/api/v1/pipelines/run/${tenant.name}/${TEMPLATES[operation.template]}`;
+    const path =
+      operation.retryOf === null
+        ? `/api/v1/pipelines/run/${tenant.name}/${TEMPLATES[operation.template]}`
+        : `/api/v1/pipelines/runs/${operation.retryOf}/retry`;
     const reply = await this.#asking.insist(
       operation,
       () => ({
@@ -143,8 +157,8 @@ export class Clients {
     tenant.shown(id, reply.process);
   }
 
-  /** Looks at a run, for `waitS` seconds at most until it is over. */
-  async look(tenant: Tenant, runId: string, waitS = 0): Promise<void> {
+  /** Looks at a run, for `waitS` seconds at most until it is over. Returns the status shown, null for none. */
+  async look(tenant: Tenant, runId: string, waitS = 0): Promise<string | null> {
     const operation: Look = {
       kind: "look",
       tenant: tenant.name,
@@ -158,13 +172,14 @@ export class Clients {
     const path = `/api/v1/pipelines/runs/${runId}${waitS === 0 ? "" : `?wait=${waitS}`}`;
     const make = () => ({ method: "GET", path, headers: keyHeader(tenant.main()) });
     const reply = await this.#asking.insist(operation, make, { passing: passing(tenant) });
-    if (reply === null) return;
+    if (reply === null) return null;
     const asked = operation.exchanges.at(-1)?.at ?? 0;
     operation.shownBefore =
       (tenant.run(runId).shownBy.get(reply.process) ?? Number.POSITIVE_INFINITY) < asked;
-    if (reply.status !== 200) return;
+    if (reply.status !== 200) return null;
     operation.status = detail.parse(reply.body).status;
     tenant.shown(runId, reply.process);
+    return operation.status;
   }
 
   async list(tenant: Tenant): Promise<void> {
@@ -232,6 +247,11 @@ export class Clients {
   #admin(): Record<string, string> {
     return { "X-Admin-Key": this.#options.adminKey };
   }
+}
+
+function submission({ name }: Tenant, template: TemplateName, retryOf: string | null): Submit {
+  const nothing = { runIds: [], exchanges: [], answered: false };
+  return { kind: "submit", tenant: name, template, retryOf, idempotencyKey: randomUUID(), ...nothing };
 }
 
 function keyHeader({ text }: HeldKey): Record<string, string> {

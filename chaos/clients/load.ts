@@ -8,12 +8,13 @@ import type { Tenant } from "./tenant.ts";
 const RUNS_PER_SECOND = 20;
 /** How many of a hundred runs are of each template. */
 const MIX: readonly (readonly [TemplateName, number])[] = [
-  ["noop", 75],
-  ["append", 18],
+  ["noop", 65],
+  ["append", 16],
+  ["graph", 12],
   ["fail", 7],
 ];
-/** One submission in so many is repeated after its answer; is followed to its end; comes with a look; a list; ... */
-const ONE_IN = { repeat: 20, follow: 10, look: 4, list: 20, issue: 60, revoke: 80 };
+/** One submission in so many is repeated after its answer; is cancelled; is followed to its end; comes with a look; ... */
+const ONE_IN = { repeat: 20, cancel: 15, follow: 10, retry: 2, look: 4, list: 20, issue: 60, revoke: 80 };
 /** The tenant that is made anew is made anew each so many milliseconds. */
 const RECREATE_MS = 45_000;
 
@@ -53,8 +54,11 @@ export class Load {
   async #oneRun(tenant: Tenant): Promise<void> {
     const submit = await this.#clients.submit(tenant, this.#template());
     const [id] = submit.runIds;
+    if (id !== undefined && this.#one("cancel")) await this.#clients.cancel(tenant, id);
     if (this.#one("repeat")) await this.#clients.repeat(tenant, submit);
-    if (id !== undefined && this.#one("follow")) await this.#clients.look(tenant, id, 8);
+    if (id === undefined) return;
+    if (submit.template === "fail" && this.#one("retry")) await this.#clients.retryOnceFailed(tenant, id);
+    else if (this.#one("follow")) await this.#clients.look(tenant, id, 8);
   }
 
   #beside(tenant: Tenant): void {

@@ -26,6 +26,7 @@ export async function cancelRun(
   const row = await findRun(context, caller, runId);
   if (!isOver(row)) await askForCancel(context, caller, row, head);
   const ended = context.runs.get(caller.tenantId, row.runId) ?? row;
+  if (!isOver(ended)) throw undecided();
   if (ended.status !== "CANCELLED") throw overAlready(ended);
   return runDetail(ended, caller.tenantName);
 }
@@ -44,12 +45,7 @@ async function askForCancel(
   };
   const waiting = context.runs.cancels.wait(command.meta.command_id, OUTCOME_MS);
   await send(context.deps.bus, command, head.trace);
-  if ((await waiting) === undefined) {
-    throw unavailable(
-      "no-outcome-yet",
-      "Nothing has decided about this yet: repeat the request to hear of it.",
-    );
-  }
+  if ((await waiting) === undefined) throw undecided();
   await context.runs.waitForEnd(caller.tenantId, runId, END_MS);
 }
 
@@ -91,6 +87,13 @@ function doneSteps({ steps }: RunRow): string[] {
   return steps
     .filter(({ status, doneBy }) => status === "COMPLETE" || doneBy !== undefined)
     .map(({ name }) => name);
+}
+
+function undecided(): ApiProblem {
+  return unavailable(
+    "no-outcome-yet",
+    "Nothing has decided about this yet: repeat the request to hear of it.",
+  );
 }
 
 function overAlready({ status }: RunRow): ApiProblem {
