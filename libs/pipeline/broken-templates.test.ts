@@ -129,6 +129,45 @@ const BROKEN: [what: string, template: string, says: RegExp][] = [
   ],
   ["an earlier name of such a type", step("type: «ingest"), /ingest is not available in this release/],
   [
+    "a load from outside the inbox",
+    step("type: bigquery_load\nformat: ndjson\nfiles: [«../other/a.ndjson]\ndestination: { table: t }"),
+    /must be a path within the inbox folder/,
+  ],
+  [
+    "a load of an absolute path",
+    step("type: bigquery_load\nformat: ndjson\nfiles: [a.ndjson, «/etc/passwd]\ndestination: { table: t }"),
+    /must be a path within the inbox folder/,
+  ],
+  [
+    "a load of another scheme",
+    step("type: bigquery_load\nformat: ndjson\nuris: [«https://example.com/a]\ndestination: { table: t }"),
+    /is not gs:\/\/bucket\/object/,
+  ],
+  [
+    "a load in an unknown format",
+    step("type: bigquery_load\nformat: «excel\nfiles: [a]\ndestination: { table: t }"),
+    /must be one of|excel/,
+  ],
+  [
+    "csv options of another format",
+    step(
+      'type: bigquery_load\nformat: ndjson\nfiles: [a]\ncsv: «{ delimiter: ";" }\ndestination: { table: t }',
+    ),
+    /csv belongs to format: csv/,
+  ],
+  [
+    "a load's column of no type",
+    step(
+      "type: bigquery_load\nformat: ndjson\nfiles: [a]\nschema: [{ name: a, type: «TEXT }]\ndestination: { table: t }",
+    ),
+    /TEXT|must be/,
+  ],
+  [
+    "a load's schema that is another word",
+    step("type: bigquery_load\nformat: ndjson\nfiles: [a]\nschema: «detetc\ndestination: { table: t }"),
+    /must be a list of columns, or the word detect/,
+  ],
+  [
     "a step_id twice",
     step("type: noop").replace("step_id: two", "step_id: «one"),
     /step one is there already \(steps\[0\]\)/,

@@ -27,6 +27,11 @@ const GOOD: [what: string, template: string, values?: Record<string, string | nu
     "every key of a step",
     "steps:\n  - step_id: a\n    type: noop\n    description: nothing for {tenant_id}\n    depends_on: []\n    on_failure: continue\n    timeout_minutes: 1\n",
   ],
+  [
+    "a load of files with every key",
+    "parameters: { part: { type: string } }\nsteps:\n  - step_id: a\n    type: bigquery_load\n    files: ['a-{part}.csv', 'more/**/*.csv']\n    format: csv\n    csv: { delimiter: ';', header_rows: 1, null_marker: '-' }\n    schema: [{ name: a, type: DATE, mode: REQUIRED }]\n    destination: { table: t, write_mode: merge, keys: [a], partition_by: a, cluster_by: [a] }\n",
+    { part: "1.b-c_d=e" },
+  ],
   ["braces as text", `description: "{{not a variable}} and {{{tenant_id}}}"\n${STEP}`],
   ["Unicode", `description: "Kosten für 東京 😀"\n${STEP}`],
   [

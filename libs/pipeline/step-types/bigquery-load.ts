@@ -58,7 +58,10 @@ export const bigqueryLoad = stepType({
       .optional()
       .describe("How the CSV is written"),
     schema: z
-      .union([z.literal("detect"), z.array(loadedField).min(1, "must have at least one column")])
+      .union([
+        z.array(loadedField).min(1, "must have at least one column"),
+        z.literal("detect", "must be a list of columns, or the word detect"),
+      ])
       .optional()
       .describe("The data's columns, or detect; unless given those of the table, or of the Parquet file"),
     destination: destinationSchema,
