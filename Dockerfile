@@ -68,6 +68,8 @@ FROM service AS pipeline-service
 CMD ["node", "cli/service.ts", "pipeline-service"]
 
 FROM service AS step-runner
+# The local key ring, tenant-service's: by it credentials are opened.
+VOLUME /data
 CMD ["node", "cli/service.ts", "step-runner"]
 
 FROM base AS with-duckdb

@@ -93,7 +93,7 @@ export async function startEmbedded(
     endpoint: bigQuery.url,
   });
   await lagPart(shared);
-  await runnerPart(shared, warehouse);
+  await runnerPart(shared, warehouse, keys);
   await pipelinePart(shared, catalogue);
   await tenantPart(shared, warehouse, keys);
   const port = await gatewayPart(shared, {

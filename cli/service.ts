@@ -88,7 +88,7 @@ async function startService(service: Service, shared: Shared): Promise<void> {
       await pipelinePart(shared, await loadTemplates(shared));
       return;
     case "step-runner":
-      await runnerPart(shared, warehouse(config));
+      await runnerPart(shared, warehouse(config), await keyEncryption(shared));
       return;
   }
 }

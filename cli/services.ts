@@ -199,7 +199,7 @@ export async function pipelinePart(shared: Shared, catalogue: Catalogue): Promis
 }
 
 /** step-runner: executes steps, projects runs. */
-export async function runnerPart(shared: Shared, warehouse: Warehouse): Promise<void> {
+export async function runnerPart(shared: Shared, warehouse: Warehouse, keys: KeyEncryption): Promise<void> {
   const { config, bus, metrics, parts } = shared;
   const log = shared.logOf("step-runner");
   await parts.start(
@@ -208,6 +208,7 @@ export async function runnerPart(shared: Shared, warehouse: Warehouse): Promise<
       startStepRunner({
         bus,
         warehouse: meteredWarehouse(warehouse, metrics, clock),
+        keys: meteredKeyEncryption(keys, metrics, clock),
         clock,
         metrics,
         instance: instanceOf("step-runner"),

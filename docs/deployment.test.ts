@@ -109,7 +109,7 @@ test("every target starts what is there, keeps its data in /data, and asks its o
     assert.equal(argument, isService ? name : undefined);
     for (const variable of ["CONVERGENCE_DATA_DIR", "LOCAL_BIGQUERY_DATA_DIR"])
       assert.match(env[variable] ?? "/data/", /^\/data\//);
-    assert.deepEqual(volumes, name === "pipeline-service" || name === "step-runner" ? [] : ["/data"], name);
+    assert.deepEqual(volumes, name === "pipeline-service" ? [] : ["/data"], name);
     const asked = /process\.env\.(\w*PORT)/.exec(healthcheck)?.[1] ?? "";
     assert.ok(exposed.includes(Number(env[asked])), `${name}: ${asked}`);
     assert.ok(/\/health\/ready`|\/bigquery\/v2\/projects`/.test(healthcheck), name);
@@ -178,7 +178,7 @@ test("what a service is told to reach is a service of the same file, on a port o
     }
 });
 
-test("ports are published to this machine alone, each once; volumes are declared, and files that are mounted there", () => {
+test("ports are published to this machine alone, each once; volumes are declared and used, and files that are mounted there", () => {
   for (const { services, volumes } of Object.values(compose)) {
     const published = Object.values(services).flatMap(({ ports }) => ports);
     for (const port of published) assert.match(port, /^127\.0\.0\.1:(\d+):\1$/);
@@ -189,7 +189,7 @@ test("ports are published to this machine alone, each once; volumes are declared
     const [files, named] = [true, false].map((isFile) =>
       sources.filter((source) => source.startsWith("./") === isFile),
     );
-    assert.deepEqual(named?.sort(), Object.keys(volumes).sort());
+    assert.deepEqual([...new Set(named)].sort(), Object.keys(volumes).sort());
     for (const file of files ?? []) assert.ok(existsSync(path.join(root, file)), file);
   }
   for (const { name, found, stage } of own) {

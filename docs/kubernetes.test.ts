@@ -124,7 +124,7 @@ test("what is mounted is a volume of the pod; /tmp and the image's data folder c
     assert.ok(paths.includes("/tmp"), name);
     assert.equal(paths.includes("/data"), name === "gateway" || name === "convergence", name);
     const ring = found.env.find((env) => env.name === "KEY_RING_FILE")?.value;
-    assert.equal(ring !== undefined, name === "tenant-service");
+    assert.equal(ring !== undefined, name === "tenant-service" || name === "step-runner");
     if (ring !== undefined) assert.ok(paths.includes(path.dirname(ring)), ring);
   }
 });

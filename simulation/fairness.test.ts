@@ -1,4 +1,5 @@
 /** Fair turns, in simulated time: what waits of many tenants does not stand before one run of another. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type EmbeddedBus, openEmbeddedBus } from "@convergence/bus/embedded/open.ts";
@@ -8,6 +9,7 @@ import { parseTemplate } from "@convergence/pipeline";
 import { startPipelineService } from "@convergence/pipeline-service";
 import { metrics } from "@convergence/runtime/metrics.ts";
 import { startStepRunner } from "@convergence/step-runner";
+import { NO_KEYS } from "@convergence/step-runner/testing/no-secrets.ts";
 import { memoryWarehouse } from "@convergence/warehouse/memory/warehouse.ts";
 import { TABLE_SHAPES } from "./cluster/materials.ts";
 import { Prng } from "./world/prng.ts";
@@ -88,7 +90,14 @@ class Fairness {
           snapshotMs: 60_000,
         });
       for (const name of RUNNERS)
-        await startStepRunner({ ...parts(name), warehouse, slots: SLOTS, inbox: null, flushMs: 1_000 });
+        await startStepRunner({
+          ...parts(name),
+          keys: NO_KEYS,
+          warehouse,
+          slots: SLOTS,
+          inbox: null,
+          flushMs: 1_000,
+        });
     })();
     await this.until(async () => starting, 20_000);
     // Members come and go until the partitions are shared out.
@@ -171,6 +180,7 @@ function known(tenant: string): Uint8Array {
     updated_at: 2,
     onboarding: null,
     keys: [],
+    credentials: [],
   });
 }
 

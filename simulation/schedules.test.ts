@@ -88,7 +88,7 @@ test("in a year of two instances that are killed and whose clocks differ, each s
   const snapshot = encode({
     ...{ type: "TenantSnapshot", tenant_id: "acme", tenant_name: "Acme", version: 1, inputs: [] },
     ...{ recent_commands: [], lifecycle: "ACTIVE", tier: "ENTERPRISE", created_at: 1, updated_at: 2 },
-    ...{ onboarding: null, keys: [] },
+    ...{ onboarding: null, keys: [], credentials: [] },
   });
   void bus.append([{ topic: "tenants", key: "acme", value: snapshot }]);
   const wanted = [

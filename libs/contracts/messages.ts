@@ -700,10 +700,124 @@ export interface ConfirmKeyDelivered {
   key_id: string;
 }
 
+/** No step gets it from now on. Outcome of DeleteCredential where command_id is set. */
+export interface CredentialDeleted {
+  type: "CredentialDeleted";
+  meta: EventMeta;
+  command_id: string | null;
+  name: string;
+  reply_to: ReplyTo | null;
+  /** Who asked; null for the platform itself. */
+  by: Requester | null;
+}
+
+/** It could not be encrypted, so nothing was changed. */
+export interface CredentialFailed {
+  type: "CredentialFailed";
+  meta: EventMeta;
+  credential_id: string;
+  name: string;
+  /** HTTP status for the client. */
+  status: number;
+  reason: string;
+  detail: string;
+}
+
+/** The ciphertext of one that is in force no more is gone from the topic and the table. */
+export interface CredentialForgotten {
+  type: "CredentialForgotten";
+  meta: EventMeta;
+  credential_id: string;
+}
+
+/** A secret is encrypted and then in force (ACTIVE), until it is replaced or deleted (ENDED) and its ciphertext removed (DEAD). */
+export type CredentialPhase = "REQUESTED" | "ACTIVE" | "ENDED" | "DEAD";
+
+/** A secret's ciphertext, for the runner. It counts only while the tenant's snapshot has it in force. */
+export interface CredentialRecord {
+  type: "CredentialRecord";
+  credential_id: string;
+  tenant_id: string;
+  /** By the key-encryption key, bound to tenant, id and purpose. */
+  encrypted: Buffer;
+}
+
+/** Its row is in the tenant's table. */
+export interface CredentialRecorded {
+  type: "CredentialRecorded";
+  meta: EventMeta;
+  credential_id: string;
+}
+
+/** Outcome of a SetCredential that was carried out before: it is answered as then. */
+export interface CredentialRepeated {
+  type: "CredentialRepeated";
+  meta: EventMeta;
+  command_id: string;
+  credential_id: string;
+  reply_to: ReplyTo;
+}
+
+/** Outcome of SetCredential: the secret is to be encrypted under the key-encryption key. */
+export interface CredentialRequested {
+  type: "CredentialRequested";
+  meta: EventMeta;
+  command_id: string;
+  credential_id: string;
+  name: string;
+  provider: string;
+  credential_type: string;
+  sealed: Buffer;
+  sealing_key_id: string;
+  idempotency: Idempotency | null;
+  requested_at: number;
+  reply_to: ReplyTo;
+  /** Who asked; null for the platform itself. */
+  by: Requester | null;
+}
+
+/** A secret that was stored under a name, in a snapshot. */
+export interface CredentialState {
+  credential_id: string;
+  name: string;
+  provider: string;
+  credential_type: string;
+  phase: CredentialPhase;
+  /** Kept until it is encrypted. */
+  sealed: Buffer | null;
+  sealing_key_id: string;
+  /** Kept until it is in the tenant's table. */
+  encrypted: Buffer | null;
+  /** When a secret was first stored under its name. */
+  created_at: number;
+  updated_at: number;
+  /** The command that asked for it. */
+  request: PendingReply | null;
+}
+
+/** Encrypted, and in force in place of an earlier one of its name. */
+export interface CredentialStored {
+  type: "CredentialStored";
+  meta: EventMeta;
+  credential_id: string;
+  name: string;
+  encrypted: Buffer;
+}
+
 export interface DatasetProvisioned {
   type: "DatasetProvisioned";
   meta: EventMeta;
   created: boolean;
+}
+
+/** Command. */
+export interface DeleteCredential {
+  type: "DeleteCredential";
+  meta: CommandMeta;
+  name: string;
+  reply_to: ReplyTo;
+  /** Who asked; null for the platform itself. */
+  by: Requester | null;
 }
 
 export type DryrunStatus = "SUCCESS" | "FAILED";
@@ -948,6 +1062,32 @@ export interface RotateApiKey {
   by: Requester | null;
 }
 
+/** A key pair of tenant-service: secrets are sealed to it on their way there. */
+export interface SealingKeyAnnounced {
+  type: "SealingKeyAnnounced";
+  key_id: string;
+  public_key: Buffer;
+  /** The private key, encrypted by the key-encryption key. */
+  wrapped_key: Buffer;
+  created_at: number;
+}
+
+/** Command: store a secret under a name, in place of the one that is there. */
+export interface SetCredential {
+  type: "SetCredential";
+  meta: CommandMeta;
+  name: string;
+  provider: string;
+  credential_type: string;
+  /** The secret, sealed to tenant-service: bound to tenant, name and command. */
+  sealed: Buffer;
+  sealing_key_id: string;
+  idempotency: Idempotency | null;
+  reply_to: ReplyTo;
+  /** Who asked; null for the platform itself. */
+  by: Requester | null;
+}
+
 export interface TablesProvisioned {
   type: "TablesProvisioned";
   meta: EventMeta;
@@ -1002,6 +1142,7 @@ export interface TenantSnapshot {
   updated_at: number;
   onboarding: OnboardingState | null;
   keys: KeyState[];
+  credentials: CredentialState[];
 }
 
 /** The validation run is about to be asked for. */
@@ -1015,12 +1156,12 @@ export interface ValidationRequested {
 }
 
 /** What tenant.commands carries. */
-export type TenantCommandsMessage = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered;
-export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered"] as const;
+export type TenantCommandsMessage = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | SetCredential | DeleteCredential;
+export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "SetCredential", "DeleteCredential"] as const;
 
 /** What tenant.events carries. */
-export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed;
-export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed"] as const;
+export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | CredentialRequested | CredentialRepeated | CredentialStored | CredentialFailed | CredentialRecorded | CredentialDeleted | CredentialForgotten;
+export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "CredentialRequested", "CredentialRepeated", "CredentialStored", "CredentialFailed", "CredentialRecorded", "CredentialDeleted", "CredentialForgotten"] as const;
 
 /** What tenants carries. */
 export type TenantsMessage = TenantSnapshot | Checkpoint;
@@ -1029,6 +1170,14 @@ export const TENANTS_TYPES = ["TenantSnapshot", "Checkpoint"] as const;
 /** What api-keys carries. */
 export type ApiKeysMessage = ApiKeyRecord | ApiKeyRevoked;
 export const API_KEYS_TYPES = ["ApiKeyRecord", "ApiKeyRevoked"] as const;
+
+/** What credentials carries. */
+export type CredentialsMessage = CredentialRecord;
+export const CREDENTIALS_TYPES = ["CredentialRecord"] as const;
+
+/** What sealing-keys carries. */
+export type SealingKeysMessage = SealingKeyAnnounced;
+export const SEALING_KEYS_TYPES = ["SealingKeyAnnounced"] as const;
 
 /** What tenant.replies carries. */
 export type TenantRepliesMessage = TenantReply;
@@ -1070,11 +1219,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | TenantReply | SubmitRun | CancelRun | CancelOpenRuns | PutSchedule | DeleteSchedule | StartBackfill | CancelBackfill | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunStopped | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | SetCredential | DeleteCredential | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | CredentialRequested | CredentialRepeated | CredentialStored | CredentialFailed | CredentialRecorded | CredentialDeleted | CredentialForgotten | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | CredentialRecord | SealingKeyAnnounced | TenantReply | SubmitRun | CancelRun | CancelOpenRuns | PutSchedule | DeleteSchedule | StartBackfill | CancelBackfill | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunStopped | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "TenantReply", "SubmitRun", "CancelRun", "CancelOpenRuns", "PutSchedule", "DeleteSchedule", "StartBackfill", "CancelBackfill", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunStopped", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "SetCredential", "DeleteCredential", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "CredentialRequested", "CredentialRepeated", "CredentialStored", "CredentialFailed", "CredentialRecorded", "CredentialDeleted", "CredentialForgotten", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "CredentialRecord", "SealingKeyAnnounced", "TenantReply", "SubmitRun", "CancelRun", "CancelOpenRuns", "PutSchedule", "DeleteSchedule", "StartBackfill", "CancelBackfill", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunStopped", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

@@ -11,6 +11,7 @@
  * - tenant version: counts a tenant's events. run version: counts a run's events, for progress streams and MERGE.
  * - attempt: how often a step was handed out. try: grows only after a recorded failure, and names the warehouse job.
  * - parked table: one that cannot be written; its rows are passed over, and read again from the log once it can.
+ * - sealing key: a key pair of tenant-service, shared by its instances; secrets travel there sealed to it.
  * - lease: for how long a runner's claim of a step holds unless renewed.
  */
 
@@ -29,7 +30,15 @@ interface TopicDeclaration {
 export const TOPICS = {
   "tenant.commands": {
     retentionMs: 7 * DAY_MS,
-    carries: ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered"],
+    carries: [
+      "OnboardTenant",
+      "IssueApiKey",
+      "RotateApiKey",
+      "RevokeApiKey",
+      "ConfirmKeyDelivered",
+      "SetCredential",
+      "DeleteCredential",
+    ],
   },
   "tenant.events": {
     retentionMs: Number.POSITIVE_INFINITY,
@@ -52,10 +61,19 @@ export const TOPICS = {
       "ValidationRequested",
       "OnboardingFinished",
       "OnboardingFailed",
+      "CredentialRequested",
+      "CredentialRepeated",
+      "CredentialStored",
+      "CredentialFailed",
+      "CredentialRecorded",
+      "CredentialDeleted",
+      "CredentialForgotten",
     ],
   },
   tenants: { retentionMs: null, remade: true, carries: ["TenantSnapshot", "Checkpoint"] },
   "api-keys": { retentionMs: null, carries: ["ApiKeyRecord", "ApiKeyRevoked"] },
+  credentials: { retentionMs: null, carries: ["CredentialRecord"] },
+  "sealing-keys": { retentionMs: null, carries: ["SealingKeyAnnounced"] },
   "tenant.replies": { retentionMs: 3_600_000, carries: ["TenantReply"] },
   "run.commands": {
     retentionMs: 7 * DAY_MS,

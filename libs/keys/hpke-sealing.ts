@@ -28,28 +28,26 @@ const info = new TextEncoder().encode("convergence sealed reply 1");
  */
 export const hpkeSealing: Sealing = {
   async generate() {
-    const pair = await suite.kem.generateKeyPair();
-    const publicKey = new Uint8Array(await suite.kem.serializePublicKey(pair.publicKey));
-    const keyPair: SealKeyPair = {
-      publicKey,
-      async open(sealed, aad) {
-        requireVersion(sealed);
-        const enc = sealed.slice(1, HEADER);
-        try {
-          const plaintext = await suite.open(
-            { recipientKey: pair.privateKey, enc, info },
-            sealed.slice(HEADER),
-            new TextEncoder().encode(aad),
-          );
-          return new Uint8Array(plaintext);
-        } catch {
-          throw new KeyEncryptionError(
-            "sealed secret does not open: for another key or place (aad), or altered",
-          );
-        }
-      },
+    return sealKeyPair(await suite.kem.generateKeyPair());
+  },
+
+  async generateKept() {
+    const { publicKey, privateKey } = await suite.kem.generateKeyPair();
+    return {
+      publicKey: new Uint8Array(await suite.kem.serializePublicKey(publicKey)),
+      privateKey: new Uint8Array(await suite.kem.serializePrivateKey(privateKey)),
     };
-    return keyPair;
+  },
+
+  async restore(kept) {
+    try {
+      return await sealKeyPair({
+        publicKey: await suite.kem.deserializePublicKey(kept.publicKey),
+        privateKey: await suite.kem.deserializePrivateKey(kept.privateKey),
+      });
+    } catch {
+      throw new KeyEncryptionError("this is no key pair of X25519, 32 bytes each");
+    }
   },
 
   async seal(plaintext, publicKey, aad) {
@@ -66,6 +64,28 @@ export const hpkeSealing: Sealing = {
     }
   },
 };
+
+async function sealKeyPair(pair: { publicKey: CryptoKey; privateKey: CryptoKey }): Promise<SealKeyPair> {
+  return {
+    publicKey: new Uint8Array(await suite.kem.serializePublicKey(pair.publicKey)),
+    async open(sealed, aad) {
+      requireVersion(sealed);
+      const enc = sealed.slice(1, HEADER);
+      try {
+        const plaintext = await suite.open(
+          { recipientKey: pair, enc, info },
+          sealed.slice(HEADER),
+          new TextEncoder().encode(aad),
+        );
+        return new Uint8Array(plaintext);
+      } catch {
+        throw new KeyEncryptionError(
+          "sealed secret does not open: for another key or place (aad), or altered",
+        );
+      }
+    },
+  };
+}
 
 function requireVersion(sealed: Uint8Array): void {
   if (sealed[0] !== VERSION) {

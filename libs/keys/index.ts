@@ -1,4 +1,5 @@
 export * from "./api-key.ts";
+export * from "./credential.ts";
 export { envelopeEncryption } from "./envelope.ts";
 export { hpkeSealing } from "./hpke-sealing.ts";
 export { localKeyRing } from "./local-key-ring.ts";

@@ -12,7 +12,17 @@ export interface KeyEncryption {
 export interface Sealing {
   /** A fresh key pair for one process lifetime. */
   generate(): Promise<SealKeyPair>;
+  /** A fresh key pair that is to be kept: whoever keeps it encrypts the private key. */
+  generateKept(): Promise<KeptKeyPair>;
+  /** A key pair that was kept. @throws KeyEncryptionError for what is none */
+  restore(kept: KeptKeyPair): Promise<SealKeyPair>;
   seal(plaintext: Uint8Array, publicKey: Uint8Array, aad: string): Promise<Uint8Array>;
+}
+
+/** A key pair as raw bytes. */
+export interface KeptKeyPair {
+  readonly publicKey: Uint8Array;
+  readonly privateKey: Uint8Array;
 }
 
 export interface SealKeyPair {

@@ -1,4 +1,4 @@
-import type { KeyState } from "@convergence/contracts";
+import type { CredentialState, KeyState } from "@convergence/contracts";
 import { isUnderWay, type Tenant } from "./state.ts";
 
 /**
@@ -15,11 +15,18 @@ export type Act =
   | { do: "retire key"; key: KeyState }
   | { do: "announce revocation"; key: KeyState }
   | { do: "request validation" }
-  | { do: "await validation" };
+  | { do: "await validation" }
+  | { do: "store credential"; credential: CredentialState }
+  | { do: "record credential"; credential: CredentialState }
+  | { do: "forget credential"; credential: CredentialState };
 
 /** What is to be done for a tenant now. Pure. */
 export function dueActs(tenant: Tenant): Act[] {
-  return [...onboardingActs(tenant), ...tenant.keys.flatMap(keyActs)];
+  return [
+    ...onboardingActs(tenant),
+    ...tenant.keys.flatMap(keyActs),
+    ...tenant.credentials.flatMap(credentialActs),
+  ];
 }
 
 function onboardingActs({ onboarding }: Tenant): Act[] {
@@ -53,6 +60,19 @@ function keyActs(key: KeyState): Act[] {
     case "ACTIVE":
       if (key.end_untold) return [{ do: "announce end", key }];
       return key.replaced_by === null ? [] : [{ do: "retire key", key }];
+    case "DEAD":
+      return [];
+  }
+}
+
+function credentialActs(credential: CredentialState): Act[] {
+  switch (credential.phase) {
+    case "REQUESTED":
+      return [{ do: "store credential", credential }];
+    case "ACTIVE":
+      return credential.encrypted === null ? [] : [{ do: "record credential", credential }];
+    case "ENDED":
+      return [{ do: "forget credential", credential }];
     case "DEAD":
       return [];
   }

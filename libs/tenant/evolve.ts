@@ -6,6 +6,14 @@ import type {
   OnboardingState,
   PendingReply,
 } from "@convergence/contracts";
+import {
+  credentialDeleted,
+  credentialFailed,
+  credentialForgotten,
+  credentialRecorded,
+  credentialRequested,
+  credentialStored,
+} from "./evolve-credentials.ts";
 import { keyOf, MAX_KEYS, pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
 
 /** Folds an event into a tenant. Pure; never fails on a counted event. */
@@ -69,6 +77,20 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
       };
     case "OnboardingFailed":
       return onboarding(tenant, () => ({ phase: "FAILED" }));
+    case "CredentialRequested":
+      return credentialRequested(tenant, event);
+    case "CredentialRepeated":
+      return tenant;
+    case "CredentialStored":
+      return credentialStored(tenant, event);
+    case "CredentialRecorded":
+      return credentialRecorded(tenant, event.credential_id);
+    case "CredentialDeleted":
+      return credentialDeleted(tenant, event.name);
+    case "CredentialFailed":
+      return credentialFailed(tenant, event.credential_id);
+    case "CredentialForgotten":
+      return credentialForgotten(tenant, event.credential_id);
   }
 }
 
@@ -99,6 +121,7 @@ function accepted(tenant: TenantState, event: OnboardingAccepted): Tenant {
     updated_at: at,
     onboarding: fresh,
     keys: tenant?.keys ?? [],
+    credentials: tenant?.credentials ?? [],
   };
 }
 

@@ -1,5 +1,6 @@
 export * from "./acts.ts";
 export * from "./api-keys.ts";
+export * from "./credentials.ts";
 export * from "./evolve.ts";
 export * from "./onboard.ts";
 export * from "./state.ts";

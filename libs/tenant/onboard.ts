@@ -1,4 +1,5 @@
 import type { OnboardTenant, Trace } from "@convergence/contracts";
+import { credentialDeletions } from "./credentials.ts";
 import { keyReused, rejected } from "./reject.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
@@ -103,7 +104,11 @@ function reissue(tenant: Tenant, command: OnboardTenant, names: NewNames): Tenan
 }
 
 function recreate(tenant: Tenant, command: OnboardTenant, names: NewNames): TenantFact[] {
-  return [accept(command, names), ...revocations(tenant, command, () => true)];
+  return [
+    accept(command, names),
+    ...revocations(tenant, command, () => true),
+    ...credentialDeletions(tenant, command.by),
+  ];
 }
 
 function revocations(tenant: Tenant, { by }: OnboardTenant, which: (keyId: string) => boolean): TenantFact[] {

@@ -6,6 +6,12 @@ import { type Health, readHealth } from "./health.ts";
 import { issueKey, listKeys, revokeKey } from "./operations/api-keys.ts";
 import { cancelBackfill, readBackfill, startBackfill } from "./operations/backfills.ts";
 import type { Context } from "./operations/context.ts";
+import {
+  deleteCredential,
+  listCredentials,
+  readCredential,
+  setCredential,
+} from "./operations/credentials.ts";
 import { readCustomer } from "./operations/customers.ts";
 import { cancelRun, retryRun } from "./operations/end-runs.ts";
 import { Estimates } from "./operations/estimates.ts";
@@ -23,6 +29,7 @@ import { AuditView } from "./views/audit/view.ts";
 import { openDatabases, prepare } from "./views/database.ts";
 import { KeysView } from "./views/keys.ts";
 import { RunsView } from "./views/runs/view.ts";
+import { SealingKeysView } from "./views/sealing-keys.ts";
 import { TenantsView } from "./views/tenants.ts";
 
 /**
@@ -41,6 +48,10 @@ export interface Gateway {
   issueKey: Operation<typeof issueKey>;
   rotateKey: Operation<typeof rotateKey>;
   revokeKey: Operation<typeof revokeKey>;
+  setCredential: Operation<typeof setCredential>;
+  listCredentials: Operation<typeof listCredentials>;
+  readCredential: Operation<typeof readCredential>;
+  deleteCredential: Operation<typeof deleteCredential>;
   audit: Operation<typeof readAudit>;
   submitRun: Operation<typeof submitRun>;
   cancelRun: Operation<typeof cancelRun>;
@@ -80,10 +91,22 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
   const tenants = new TenantsView(deps, databases.views);
   const runs = new RunsView(deps, databases.views, (id) => tenants.get(id)?.tenant_name ?? id);
   const audit = new AuditView(deps, databases.views);
+  const sealingKeys = new SealingKeysView(deps, databases.views);
   const delivery = new Delivery(deps, databases.outbox);
   const streams = new RunStreams(deps, keys, runs);
   return gatewayOf(
-    { deps, keys, tenants, runs, audit, replies, delivery, streams, estimates: new Estimates(deps) },
+    {
+      deps,
+      keys,
+      tenants,
+      runs,
+      audit,
+      sealingKeys,
+      replies,
+      delivery,
+      streams,
+      estimates: new Estimates(deps),
+    },
     () => {
       if (typeof database !== "string") return;
       databases.views.close();
@@ -93,8 +116,8 @@ export async function openGateway(deps: GatewayDeps): Promise<Gateway> {
 }
 
 function gatewayOf(context: Context, close: () => void): Gateway {
-  const { deps, keys, tenants, runs, audit, replies, delivery, streams } = context;
-  const parts = [replies, keys, tenants, runs];
+  const { deps, keys, tenants, runs, audit, sealingKeys, replies, delivery, streams } = context;
+  const parts = [replies, keys, tenants, runs, sealingKeys];
   const operation =
     <A extends unknown[], R>(run: (context: Context, ...request: A) => R) =>
     async (...request: A): Promise<Awaited<R>> => {
@@ -122,6 +145,10 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     issueKey: operation(issueKey),
     rotateKey: operation(rotateKey),
     revokeKey: operation(revokeKey),
+    setCredential: operation(setCredential),
+    listCredentials: operation(listCredentials),
+    readCredential: operation(readCredential),
+    deleteCredential: operation(deleteCredential),
     audit: operation(readAudit),
     submitRun: operation(submitRun),
     cancelRun: operation(cancelRun),

@@ -1,4 +1,5 @@
 import type { Bus } from "@convergence/bus/port.ts";
+import type { KeyEncryption } from "@convergence/keys/port.ts";
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Metrics } from "@convergence/runtime/metrics.ts";
 import type { Warehouse } from "@convergence/warehouse/port.ts";
@@ -8,6 +9,8 @@ import type { WriterLog } from "@convergence/writer";
 export interface StepRunnerDeps {
   bus: Bus;
   warehouse: Warehouse;
+  /** Opens the tenants' credentials. */
+  keys: Pick<KeyEncryption, "decrypt">;
   clock: Clock;
   /** CONVERGENCE_INBOX: the folder with a folder for each tenant, which bigquery_load reads; null: none. */
   inbox: string | null;

@@ -20,6 +20,8 @@ import {
 import type { Acts } from "@convergence/writer";
 import { issueKey } from "./api-keys/issue.ts";
 import { activateKey, announceEnd, announceRevocation } from "./api-keys/store.ts";
+import type { SealingKeys } from "./credentials/sealing-keys.ts";
+import { forgetCredential, recordCredential, storeCredential } from "./credentials/store.ts";
 import { OnboardingStopped, type TenantLane, type TenantServiceDeps } from "./deps.ts";
 import { tenantCounting } from "./metrics.ts";
 import { clear } from "./onboarding/clear.ts";
@@ -30,7 +32,7 @@ import {
   recordTenant,
 } from "./onboarding/provision.ts";
 import { validate, validationPosition } from "./onboarding/validate.ts";
-import { reply, replyIssued, replyOnboarded } from "./replies.ts";
+import { reply, replyCredential, replyIssued, replyOnboarded } from "./replies.ts";
 import type { RunWatch } from "./run-watch.ts";
 
 /** Milliseconds before an act that failed is tried again: doubled each time, up to the last. */
@@ -47,13 +49,15 @@ const NOT_ENCRYPTED =
 export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   readonly #deps: TenantServiceDeps;
   readonly #runs: RunWatch;
+  readonly #sealingKeys: SealingKeys;
   /** By lane: what a lost one still has under way is none of its successor's. */
   readonly #underWay = new WeakMap<TenantLane, Set<string>>();
   readonly #count: ReturnType<typeof tenantCounting>;
   #platform: Promise<void> | undefined;
 
-  constructor(deps: TenantServiceDeps, runs: RunWatch) {
+  constructor(deps: TenantServiceDeps, runs: RunWatch, sealingKeys: SealingKeys) {
     this.#deps = deps;
+    this.#sealingKeys = sealingKeys;
     this.#runs = runs;
     this.#count = tenantCounting(deps.metrics);
   }
@@ -109,8 +113,60 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       case "KeyRevocationAnnounced":
         for (const asked of keyOf(tenant, event.key_id)?.revocations ?? []) this.#answerRevoked(lane, asked);
         break;
+      case "CredentialRepeated":
+        this.#answerCredential(lane, tenant, event.credential_id, event);
+        break;
+      case "CredentialStored":
+        this.#answerCredential(lane, tenant, event.credential_id);
+        break;
+      case "CredentialFailed": {
+        const { status, reason, detail } = event;
+        const asked = tenant.credentials.find((one) => one.credential_id === event.credential_id)?.request;
+        if (asked === null || asked === undefined) break;
+        const { command_id, reply_to } = asked;
+        this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status, reason, detail }));
+        break;
+      }
+      case "CredentialDeleted": {
+        const { command_id, reply_to } = event;
+        if (command_id !== null && reply_to !== null) {
+          this.#answerOnceKnown(lane, tenant, () => reply(this.#deps, command_id, reply_to, { status: 204 }));
+        }
+        this.#answerOvertaken(lane, tenant, event.name);
+        break;
+      }
       default:
         break;
+    }
+  }
+
+  #answerCredential(
+    lane: TenantLane,
+    tenant: Tenant,
+    credentialId: string,
+    asked?: Pick<PendingReply, "command_id" | "reply_to">,
+  ): void {
+    this.#answerOnceKnown(lane, tenant, () => replyCredential(this.#deps, tenant, credentialId, asked));
+  }
+
+  /** What is answered holds for the next step: the runners know it, since the tenant's record says so. */
+  #answerOnceKnown(lane: TenantLane, { tenant_id }: Tenant, send: () => Promise<void>): void {
+    this.#answer(lane, async () => {
+      await lane.snapshotNow(tenant_id);
+      await send();
+    });
+  }
+
+  /** Who waits for a credential to be stored that was deleted before that. */
+  #answerOvertaken(lane: TenantLane, tenant: Tenant, name: string): void {
+    const refused = {
+      status: 409,
+      reason: "credential-deleted",
+      detail: "The credential was deleted while it was being stored: set it again.",
+    };
+    for (const { name: of, phase, encrypted, request } of tenant.credentials) {
+      if (of !== name || phase !== "ENDED" || encrypted !== null || request === null) continue;
+      this.#answer(lane, () => reply(this.#deps, request.command_id, request.reply_to, refused));
     }
   }
 
@@ -134,6 +190,11 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     if (onboarding?.phase === "DONE" && onboarding.pending.some((pending) => pending.requested_at > recent)) {
       this.#answer(lane, () => replyOnboarded(this.#deps, tenant));
     }
+    for (const { credential_id, phase, request } of tenant.credentials) {
+      if (phase === "ACTIVE" && request !== null && request.requested_at > recent) {
+        this.#answerCredential(lane, tenant, credential_id);
+      }
+    }
     for (const key of tenant.keys) {
       if (
         key.phase === "ACTIVE" &&
@@ -155,7 +216,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     const underWay = this.#underWay.get(lane) ?? new Set();
     this.#underWay.set(lane, underWay);
     for (const act of dueActs(tenant)) {
-      const of = "key" in act ? act.key.key_id : (tenant.onboarding?.key_id ?? "");
+      const of = aboutOf(act) ?? tenant.onboarding?.key_id ?? "";
       const name = `${tenant.tenant_id}|${act.do}|${of}`;
       if (underWay.has(name)) continue;
       underWay.add(name);
@@ -237,6 +298,12 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       }
       case "await validation":
         return this.#validation(lane, tenant, version);
+      case "store credential":
+        return [await storeCredential(deps, this.#sealingKeys, tenant, act.credential)];
+      case "record credential":
+        return [await recordCredential(deps, tenant, act.credential)];
+      case "forget credential":
+        return [await forgetCredential(deps, tenant, act.credential)];
     }
   }
 
@@ -286,14 +353,19 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
 
 /** What an act of an onboarding belongs to; those of later keys are not traced. */
 function traceOfAct({ onboarding }: Tenant, act: Act): Trace | null {
-  if (onboarding === null || ("key" in act && act.key.key_id !== onboarding.key_id)) return null;
+  const of = aboutOf(act);
+  if (onboarding === null || (of !== null && of !== onboarding.key_id)) return null;
   return onboarding.trace;
 }
 
 /** An effect's event is recorded only where the state, as decided so far, still calls for it. */
 function isStillDue(tenant: TenantState, act: Act): boolean {
   if (tenant === null) return false;
-  return dueActs(tenant).some(
-    (due) => due.do === act.do && (!("key" in due) || ("key" in act && due.key.key_id === act.key.key_id)),
-  );
+  return dueActs(tenant).some((due) => due.do === act.do && aboutOf(due) === aboutOf(act));
+}
+
+/** The key or credential, by id, that an act is about; null for the onboarding's. */
+function aboutOf(act: Act): string | null {
+  if ("key" in act) return act.key.key_id;
+  return "credential" in act ? act.credential.credential_id : null;
 }

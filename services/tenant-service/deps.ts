@@ -12,7 +12,7 @@ export interface TenantServiceDeps {
   bus: Bus;
   warehouse: Warehouse;
   keys: KeyEncryption;
-  sealing: Pick<Sealing, "seal">;
+  sealing: Pick<Sealing, "seal" | "generateKept" | "restore">;
   clock: Clock;
   random: Random;
   /** This instance's name. */

@@ -1,6 +1,7 @@
 import type { Running } from "@convergence/bus/port.ts";
 import { writeLog } from "@convergence/writer";
 import { Acting } from "./acting.ts";
+import { SealingKeys } from "./credentials/sealing-keys.ts";
 import type { TenantServiceDeps } from "./deps.ts";
 import { tenantModel } from "./model.ts";
 import { RunWatch } from "./run-watch.ts";
@@ -10,11 +11,12 @@ export type { TenantServiceDeps } from "./deps.ts";
 /** Repeats its claims so often, in milliseconds. */
 const CLAIM_MS = 24 * 3_600_000;
 
-/** Starts tenant-service: the one writer of tenants and their keys. */
+/** Starts tenant-service: the one writer of tenants, their keys and credentials. */
 export async function startTenantService(deps: TenantServiceDeps): Promise<Running> {
   const runs = new RunWatch(deps.bus, deps.clock);
-  await runs.start();
-  const acting = new Acting(deps, runs);
+  const sealingKeys = new SealingKeys(deps);
+  await Promise.all([runs.start(), sealingKeys.start()]);
+  const acting = new Acting(deps, runs, sealingKeys);
   const writer = await writeLog(tenantModel(deps.random, deps.defaultTier), acting, {
     ...deps,
     // A tenant's record is what the other services know of it: written at once.
@@ -26,6 +28,7 @@ export async function startTenantService(deps: TenantServiceDeps): Promise<Runni
     async stop() {
       await writer.stop();
       await runs.stop();
+      await sealingKeys.stop();
     },
   };
 }

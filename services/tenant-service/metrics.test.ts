@@ -28,6 +28,7 @@ const TENANT: Tenant = {
     trace: null,
   },
   keys: [],
+  credentials: [],
 };
 
 const at = (time: number, fact: TenantFact): TenantEvent => ({

@@ -10,11 +10,13 @@ import {
 import { newKeyId } from "@convergence/keys";
 import type { Random } from "@convergence/runtime/random.ts";
 import {
+  decideDeleteCredential,
   decideDelivered,
   decideIssueKey,
   decideOnboard,
   decideRevokeKey,
   decideRotateKey,
+  decideSetCredential,
   evolve,
   type NewNames,
   type TenantEvent,
@@ -70,6 +72,10 @@ function decide(
       return decideRevokeKey(tenant, command);
     case "ConfirmKeyDelivered":
       return decideDelivered(tenant, command);
+    case "SetCredential":
+      return decideSetCredential(tenant, command, random.uuid());
+    case "DeleteCredential":
+      return decideDeleteCredential(tenant, command);
   }
 }
 
@@ -86,6 +92,7 @@ function toSnapshot(
     updated_at: 0,
     onboarding: null,
     keys: [],
+    credentials: [],
   };
   return {
     type: "TenantSnapshot",

@@ -47,6 +47,22 @@ export async function replyIssued(deps: TenantServiceDeps, tenant: Tenant, keyId
   await replyWithKey(deps, tenant, keyId, key.request, { status: 201, body });
 }
 
+/** Answers the command that asked for a credential, or one that repeats it. */
+export async function replyCredential(
+  deps: TenantServiceDeps,
+  tenant: Tenant,
+  credentialId: string,
+  asked?: Pick<PendingReply, "command_id" | "reply_to">,
+): Promise<void> {
+  const credential = tenant.credentials.find((one) => one.credential_id === credentialId);
+  const waiting = asked ?? credential?.request ?? null;
+  if (credential === undefined || waiting === null) return;
+  const { name, provider, credential_type, created_at, updated_at } = credential;
+  const times = { created_at: iso(created_at), updated_at: iso(updated_at) };
+  const body = JSON.stringify({ name, provider, credential_type, ...times });
+  await reply(deps, waiting.command_id, waiting.reply_to, { status: 200, body });
+}
+
 function iso(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
 }

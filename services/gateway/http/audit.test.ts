@@ -104,12 +104,12 @@ test("who did what, when, in which request and with which outcome, newest first;
     ...Object.values(entry),
   ]);
   assert.deepEqual(told, [
-    [6, "platform", "api-key.revoke", "k2", "accepted", null, null],
-    [5, "key:k1", "api-key.revoke", null, "refused", "key-not-found", "r3"],
-    [4, "platform", "api-key.activate", "k3", "failed", "key-not-encrypted", null],
-    [3, "key:k1", "api-key.rotate", "k2", "accepted", null, "r2"],
-    [2, "platform", "api-key.activate", "k2", "done", null, null],
-    [0, "admin", "api-key.issue", "k2", "accepted", null, "r1"],
+    [6, "platform", "api-key.revoke", "k2", null, "accepted", null, null],
+    [5, "key:k1", "api-key.revoke", null, null, "refused", "key-not-found", "r3"],
+    [4, "platform", "api-key.activate", "k3", null, "failed", "key-not-encrypted", null],
+    [3, "key:k1", "api-key.rotate", "k2", null, "accepted", null, "r2"],
+    [2, "platform", "api-key.activate", "k2", null, "done", null, null],
+    [0, "admin", "api-key.issue", "k2", null, "accepted", null, "r1"],
   ]);
   assert.equal(next_cursor, null);
 });

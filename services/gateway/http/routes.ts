@@ -1,6 +1,7 @@
 import type { Route } from "./route.ts";
 import { cancelBackfill, readBackfill, startBackfill } from "./routes/backfills.ts";
 import { cancelRun } from "./routes/cancel-run.ts";
+import { deleteCredential, listCredentials, readCredential, setCredential } from "./routes/credentials.ts";
 import { issueApiKey } from "./routes/issue-api-key.ts";
 import { listApiKeys } from "./routes/list-api-keys.ts";
 import { listRuns } from "./routes/list-runs.ts";
@@ -26,6 +27,10 @@ export const routes: readonly Route[] = [
   issueApiKey,
   rotateApiKey,
   revokeApiKey,
+  setCredential,
+  listCredentials,
+  readCredential,
+  deleteCredential,
   readAudit,
   listSchedules,
   putSchedule,

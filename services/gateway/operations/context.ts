@@ -6,6 +6,7 @@ import type { Replies } from "../replies.ts";
 import type { AuditView } from "../views/audit/view.ts";
 import type { KeysView } from "../views/keys.ts";
 import type { RunsView } from "../views/runs/view.ts";
+import type { SealingKeysView } from "../views/sealing-keys.ts";
 import type { TenantsView } from "../views/tenants.ts";
 import type { Estimates } from "./estimates.ts";
 
@@ -16,6 +17,7 @@ export interface Context {
   tenants: TenantsView;
   runs: RunsView;
   audit: AuditView;
+  sealingKeys: SealingKeysView;
   replies: Replies;
   delivery: Delivery;
   streams: RunStreams;

@@ -232,6 +232,7 @@ async function addTenant(bus: Bus, tenantName: string, keys: KeyState[] = []): P
     updated_at: 2,
     onboarding: null,
     keys,
+    credentials: [],
   });
   await bus.append([{ topic: "tenants", key: tenantName.toLowerCase(), value }]);
 }

@@ -1,6 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import { TENANTS_TYPES, type TenantSnapshot } from "@convergence/contracts";
+import type { Clock } from "@convergence/runtime/clock.ts";
 import type { GatewayDeps } from "../deps.ts";
+import { Waiters } from "../waiters.ts";
 import { CompactedView, type Projection } from "./compacted-view.ts";
 import type { Follower } from "./follower.ts";
 
@@ -31,9 +33,15 @@ const projection: Projection<(typeof TENANTS_TYPES)[number], Tenants> = {
 /** What is known of each tenant: the topic `tenants` folded. */
 export class TenantsView {
   readonly #view: CompactedView<(typeof TENANTS_TYPES)[number], Tenants>;
+  readonly #clock: Clock;
+  readonly #changed: Waiters<true>;
 
   constructor(deps: GatewayDeps, database: DatabaseSync) {
-    this.#view = new CompactedView(deps, database, projection);
+    this.#clock = deps.clock;
+    this.#changed = new Waiters(deps.clock);
+    this.#view = new CompactedView(deps, database, projection, (message) => {
+      if (message.type === "TenantSnapshot") this.#changed.wake(message.tenant_id, true);
+    });
   }
 
   get follower(): Follower {
@@ -43,6 +51,16 @@ export class TenantsView {
   /** `tenantId` in lower case. */
   get(tenantId: string): TenantSnapshot | undefined {
     return this.#view.state.byId.get(tenantId);
+  }
+
+  /** Resolves once this view knows the tenant as `shown` wants it, or after `ms` milliseconds. */
+  async waitFor(tenantId: string, ms: number, shown: (tenant: TenantSnapshot) => boolean): Promise<void> {
+    const deadline = this.#clock.now() + ms;
+    for (let left = ms; left > 0; left = deadline - this.#clock.now()) {
+      const tenant = this.get(tenantId);
+      if (tenant !== undefined && shown(tenant)) return;
+      if ((await this.#changed.wait(tenantId, left)) === undefined) return;
+    }
   }
 
   /** True while the key, in force, is not known to have reached its owner. */

@@ -9,6 +9,7 @@ import {
 } from "@convergence/contracts";
 import { every, type Timer } from "@convergence/runtime/clock.ts";
 import { LATENCY_SECONDS } from "@convergence/runtime/metrics.ts";
+import type { Secrets } from "../credentials/credentials.ts";
 import type { StepRunnerDeps } from "../deps.ts";
 import { type Assignment, aboutTask, execute, type StepOutcome } from "./execute.ts";
 import { Results } from "./results.ts";
@@ -26,6 +27,7 @@ const MAX_MESSAGE = 8_000;
  */
 export class Claiming {
   readonly #deps: StepRunnerDeps;
+  readonly #secrets: Secrets;
   readonly #results: Results;
   readonly #stoppedRuns: StoppedRuns;
   readonly #active = new Map<Assignment, { renewAt: number; stopping: AbortController }>();
@@ -35,8 +37,9 @@ export class Claiming {
   #renewing: Timer | undefined;
   #running: Running | undefined;
 
-  constructor(deps: StepRunnerDeps) {
+  constructor(deps: StepRunnerDeps, secrets: Secrets) {
     this.#deps = deps;
+    this.#secrets = secrets;
     this.#results = new Results(deps);
     this.#stoppedRuns = new StoppedRuns(deps, (runId) => this.#stop(runId));
     this.#queueSeconds = deps.metrics.histogram(
@@ -137,7 +140,7 @@ export class Claiming {
     const stopping = new AbortController();
     this.#active.set(assigned, { renewAt: now + task.lease_ms / 3, stopping });
     this.#results.send({ type: "StepClaimed", ...attemptOf(assigned), runner: instance, at: now }, trace);
-    const outcome = await execute(assigned, this.#deps, stopping.signal);
+    const outcome = await execute(assigned, { ...this.#deps, secrets: this.#secrets }, stopping.signal);
     this.#active.delete(assigned);
     // Nobody waits for it; and if the run is not over after all, a step that was given up here has not failed.
     if (!stopping.signal.aborted || outcome.ok) this.#report(assigned, outcome);

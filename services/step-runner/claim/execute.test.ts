@@ -7,6 +7,7 @@ import { systemClock } from "@convergence/runtime/clock.ts";
 import { metrics } from "@convergence/runtime/metrics.ts";
 import { systemRandom } from "@convergence/runtime/random.ts";
 import { memoryWarehouse } from "@convergence/warehouse";
+import { NO_KEYS, NO_SECRETS } from "../testing/no-secrets.ts";
 import { until } from "../testing/runs.ts";
 import { Claiming } from "./claiming.ts";
 
@@ -26,17 +27,21 @@ test("a task that no executor fits is reported as failed, with what to do, and t
   const topics = topicSpecs(1);
   const bus = openEmbeddedBus({ file: ":memory:", topics, clock: systemClock, random: systemRandom });
   t.after(() => bus.close());
-  const claiming = new Claiming({
-    bus,
-    warehouse: memoryWarehouse({ clock: systemClock }),
-    clock: systemClock,
-    instance: "one",
-    log: { debug() {}, info() {}, warn() {}, error() {} },
-    metrics: metrics(),
-    slots: 1,
-    inbox: null,
-    flushMs: 1,
-  });
+  const claiming = new Claiming(
+    {
+      keys: NO_KEYS,
+      bus,
+      warehouse: memoryWarehouse({ clock: systemClock }),
+      clock: systemClock,
+      instance: "one",
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+      metrics: metrics(),
+      slots: 1,
+      inbox: null,
+      flushMs: 1,
+    },
+    NO_SECRETS,
+  );
   await claiming.start();
   const reports: (string | null)[] = [];
   await bus.view({ topics: ["step.results"], from: "low" }, ({ value }) => {

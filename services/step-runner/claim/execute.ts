@@ -2,6 +2,7 @@ import { type StepTask, type Trace, traceFields } from "@convergence/contracts";
 import type { ResolvedStep } from "@convergence/pipeline";
 import { sleep } from "@convergence/runtime/clock.ts";
 import { WarehouseError } from "@convergence/warehouse/port.ts";
+import type { Secrets } from "../credentials/credentials.ts";
 import type { StepRunnerDeps } from "../deps.ts";
 import { executeStep, StepFailed, type StepResult } from "../steps/index.ts";
 
@@ -30,17 +31,21 @@ export type StepOutcome =
  */
 export async function execute(
   assigned: Assignment,
-  deps: Pick<StepRunnerDeps, "warehouse" | "clock" | "inbox" | "log">,
+  deps: Pick<StepRunnerDeps, "warehouse" | "clock" | "inbox" | "log"> & { secrets: Secrets },
   stopped: AbortSignal,
 ): Promise<StepOutcome> {
-  const { warehouse, clock, inbox, log } = deps;
+  const { warehouse, clock, inbox, log, secrets } = deps;
+  const secretOf = (name: string) => secrets.secretOf(assigned.task.tenant_id, name);
   let pause = RETRY_MS.first;
   for (;;) {
     if (stopped.aborted)
       return { ok: false, message: "the run ended before the step", retryable: false, result: null };
     try {
       const step: ResolvedStep = JSON.parse(assigned.task.spec);
-      return { ok: true, result: await executeStep(step, { ...assigned, warehouse, clock, inbox, stopped }) };
+      return {
+        ok: true,
+        result: await executeStep(step, { ...assigned, warehouse, clock, inbox, secretOf, stopped }),
+      };
     } catch (error) {
       if (error instanceof StepFailed)
         return { ok: false, message: error.message, retryable: error.retryable, result: error.result };

@@ -13,6 +13,7 @@ import {
   type Warehouse,
   WarehouseError,
 } from "@convergence/warehouse";
+import { NO_KEYS } from "../testing/no-secrets.ts";
 import { RunLog, until } from "../testing/runs.ts";
 import { Projection } from "./projection.ts";
 
@@ -52,6 +53,7 @@ async function setUp(t: TestContext): Promise<Setup> {
     },
   };
   const deps = {
+    keys: NO_KEYS,
     bus,
     warehouse,
     clock: hurried,

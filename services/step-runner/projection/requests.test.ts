@@ -10,6 +10,7 @@ import { systemClock } from "@convergence/runtime/clock.ts";
 import { metrics } from "@convergence/runtime/metrics.ts";
 import { systemRandom } from "@convergence/runtime/random.ts";
 import { bigQueryWarehouse } from "@convergence/warehouse";
+import { NO_KEYS } from "../testing/no-secrets.ts";
 import { RunLog, until } from "../testing/runs.ts";
 import { Projection } from "./projection.ts";
 
@@ -62,6 +63,7 @@ test(`${TENANTS} tenants of one run each: at most 4 warehouse requests a tenant 
   const counted = bigQueryWarehouse({ project: PROJECT, location: "US", endpoint: proxy.url });
   let jobsDone = 0;
   const projection = new Projection({
+    keys: NO_KEYS,
     bus,
     warehouse: {
       ...counted,

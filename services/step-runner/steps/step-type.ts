@@ -2,6 +2,7 @@ import { type StepTask, type Trace, traceFields } from "@convergence/contracts";
 import type { ResolvedStep } from "@convergence/pipeline";
 import type { Clock } from "@convergence/runtime/clock.ts";
 import type { Warehouse } from "@convergence/warehouse/port.ts";
+import type { Secret } from "../credentials/secret.ts";
 
 /** What a step did. */
 export interface StepResult {
@@ -21,6 +22,8 @@ export interface StepContext {
   clock: Clock;
   /** Path of the folder with the tenants' inboxes; null: there is none. */
   inbox: string | null;
+  /** The secret that the tenant has in force under a name: to be asked for just before it is used. @throws StepFailed */
+  secretOf(name: string): Promise<Secret>;
   /** Aborts where the run ended before the step: a step that takes long gives up then. */
   stopped: AbortSignal;
 }

@@ -7,6 +7,7 @@ import { systemClock } from "@convergence/runtime/clock.ts";
 import { bigQueryWarehouse } from "@convergence/warehouse/bigquery/warehouse.ts";
 import type { Warehouse } from "@convergence/warehouse/port.ts";
 import { type Assignment, execute, type StepOutcome } from "../claim/execute.ts";
+import { NO_SECRETS } from "./no-secrets.ts";
 
 const PROJECT = "gac-prod-471220";
 export const TENANT = "Acme_1";
@@ -74,7 +75,13 @@ export async function stepBench(
     step: (template, about = {}) =>
       execute(
         assignment(template, about),
-        { warehouse, clock: systemClock, inbox, log: { debug() {}, info() {}, warn() {}, error() {} } },
+        {
+          warehouse,
+          clock: systemClock,
+          inbox,
+          log: { debug() {}, info() {}, warn() {}, error() {} },
+          secrets: NO_SECRETS,
+        },
         new AbortController().signal,
       ),
   };

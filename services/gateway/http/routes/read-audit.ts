@@ -11,6 +11,7 @@ const entry = z
     }),
     action: z.string().meta({ example: "api-key.rotate" }),
     key_id: z.string().nullable().meta({ description: "The API key that it was done to." }),
+    credential: z.string().nullable().meta({ description: "The credential that it was done to, by name." }),
     outcome: z.enum(["accepted", "refused", "done", "failed"]),
     reason: z.string().nullable().meta({ description: "Why it was refused or failed.", example: null }),
     request_id: z.string().nullable().meta({ description: "X-Request-Id of the request that asked." }),
@@ -21,7 +22,7 @@ export const readAudit = defineRoute({
   method: "get",
   path: "/api/v1/customers/{tenant_id}/audit",
   operationId: "readAuditLog",
-  summary: "What was done to a customer and its API keys",
+  summary: "What was done to a customer, its API keys and credentials",
   description:
     "Newest first, from the beginning: who asked for what, when, in which request, and what came of it. Nothing is ever " +
     "changed or removed. Send `next_cursor` as `cursor` for what comes next.",

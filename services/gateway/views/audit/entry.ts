@@ -8,6 +8,8 @@ export interface AuditEntry {
   action: string;
   /** The API key, by id, that it was done to; null for the tenant itself. */
   key_id: string | null;
+  /** The credential, by name, that it was done to; null for anything else. */
+  credential: string | null;
   outcome: "accepted" | "refused" | "done" | "failed";
   /** Why it was refused or failed; null otherwise. */
   reason: string | null;
@@ -21,6 +23,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   RotateApiKey: "api-key.rotate",
   RevokeApiKey: "api-key.revoke",
   ConfirmKeyDelivered: "api-key.deliver",
+  SetCredential: "credential.set",
+  DeleteCredential: "credential.delete",
 };
 
 /** What an event means to those who look after the tenant; null for a step on the way. Pure. */
@@ -50,6 +54,20 @@ export function auditEntry(event: TenantEvent): AuditEntry | null {
       return done("api-key.deliver", event.key_id);
     case "KeyRevoked":
       return asked(event.by, "api-key.revoke", event.key_id);
+    case "CredentialRequested":
+    case "CredentialDeleted": {
+      const action = event.type === "CredentialDeleted" ? "credential.delete" : "credential.set";
+      return { ...asked(event.by, action, null), credential: event.name };
+    }
+    case "CredentialStored":
+      return { ...done("credential.set", null), credential: event.name };
+    case "CredentialFailed": {
+      const { name: credential, reason } = event;
+      return { ...done("credential.set", null), credential, outcome: "failed", reason };
+    }
+    case "CredentialRepeated":
+    case "CredentialRecorded":
+    case "CredentialForgotten":
     case "DatasetProvisioned":
     case "TablesProvisioned":
     case "KeyIssued":
@@ -71,7 +89,7 @@ function actionOf({ command }: TenantCommandRejected): string {
 
 function asked(by: Requester | null, action: string, keyId: string | null): AuditEntry {
   const { actor, request_id } = by ?? { actor: "platform", request_id: null };
-  return { actor, action, key_id: keyId, outcome: "accepted", reason: null, request_id };
+  return { actor, action, key_id: keyId, credential: null, outcome: "accepted", reason: null, request_id };
 }
 
 function done(action: string, keyId: string | null): AuditEntry {

@@ -70,7 +70,7 @@ export class AuditView {
       .all(tenantId, before, limit)
       .map(({ version, at, entry }) => {
         const stored: AuditEntry = JSON.parse(String(entry));
-        return { ...stored, version: Number(version), at: Number(at) };
+        return { ...stored, credential: stored.credential ?? null, version: Number(version), at: Number(at) };
       });
   }
 
