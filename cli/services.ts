@@ -169,7 +169,7 @@ export async function tenantPart(shared: Shared, warehouse: Warehouse, keys: Key
         sealing: hpkeSealing,
         tableShapes,
         platformDataset: config.PLATFORM_DATASET,
-        defaultTier: "ENTERPRISE",
+        defaultTier: config.DEFAULT_SUBSCRIPTION_TIER,
       }).then(exitOnFailure(log)),
     (service) => service.stop(),
   );

@@ -127,6 +127,7 @@ class Fairness {
       value: encode({
         type: "SubmitRun",
         resume: null,
+        tenant_version: 0,
         meta: { command_id: run_id, tenant_id: tenant, at: this.world.now(), sent_by: "g" },
         run_id,
         provider: NAME.provider,
@@ -181,6 +182,12 @@ function known(tenant: string): Uint8Array {
     onboarding: null,
     keys: [],
     credentials: [],
+    max_pipelines_per_month: null,
+    max_concurrent_pipelines: null,
+    suspended_at: null,
+    suspension_reason: null,
+    grants: [],
+    unrecorded: null,
   });
 }
 

@@ -46,7 +46,7 @@ async function startInstance(bus: Bus, clock: Clock, instance: string) {
     ...{ bus, clock, instance, log: quiet, random: new Prng(instance), project: "p" },
     catalogue: { find: () => found, faultsOf: () => [] },
   };
-  const tenants = new Tenants();
+  const tenants = new Tenants(() => undefined);
   await tenants.start(bus);
   const planned = new PlannedRuns(deps, new Admitting(tenants, deps));
   planned.start();
@@ -89,6 +89,8 @@ test("in a year of two instances that are killed and whose clocks differ, each s
     ...{ type: "TenantSnapshot", tenant_id: "acme", tenant_name: "Acme", version: 1, inputs: [] },
     ...{ recent_commands: [], lifecycle: "ACTIVE", tier: "ENTERPRISE", created_at: 1, updated_at: 2 },
     ...{ onboarding: null, keys: [], credentials: [] },
+    ...{ max_pipelines_per_month: null, max_concurrent_pipelines: null, suspended_at: null },
+    ...{ suspension_reason: null, grants: [], unrecorded: null },
   });
   void bus.append([{ topic: "tenants", key: "acme", value: snapshot }]);
   const wanted = [

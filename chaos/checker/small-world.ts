@@ -166,6 +166,7 @@ export function writeRun(writer: Log, example: Example, id: string, end = endOf(
   writer.put("run.commands", {
     type: "SubmitRun",
     resume: null,
+    tenant_version: 0,
     meta: { command_id: command, tenant_id: "acme", at: AT, sent_by: "gateway-1" },
     run_id: id,
     provider: run.provider,
@@ -186,6 +187,7 @@ export function writeRun(writer: Log, example: Example, id: string, end = endOf(
     steps: STEPS[example].map(([step_id, step_type, status]) =>
       plannedStep(step_id, { step_type, done_by: status === "SKIPPED" ? retryOf(example) : null }),
     ),
+    waits: false,
   });
   let version = 1;
   STEPS[example].forEach(([step_id, step_type, status], index) => {

@@ -55,7 +55,16 @@ function submit(run_id: string): SubmitRun {
   const meta = { command_id: systemRandom.uuid(), tenant_id: TENANT.toLowerCase(), at, sent_by: "recorder" };
   const template = { provider: "gcp", domain: "example", template: "noop" };
   const asked = { parameters: "{}", trigger_by: "recorder", trigger_type: "api" as const };
-  return { type: "SubmitRun", resume: null, meta, run_id, ...template, ...asked, idempotency: null };
+  return {
+    type: "SubmitRun",
+    resume: null,
+    tenant_version: 0,
+    meta,
+    run_id,
+    ...template,
+    ...asked,
+    idempotency: null,
+  };
 }
 
 /** Leaves a run open, in a snapshot, and another one undecided. */

@@ -236,6 +236,8 @@ export interface OpenRun {
   steps: OpenStep[];
   /** Why it will end as FAILED, once its last steps are over. */
   failure: string | null;
+  /** It waits for one of its tenant's places. */
+  waits: boolean;
 }
 
 /** Outcome of CancelOpenRuns; a RunFinished for each follows. */
@@ -344,6 +346,8 @@ export interface RunAccepted {
   requested_at: number;
   run: RunHead;
   steps: PlannedStep[];
+  /** As many of the tenant's runs as may be open at once are: it begins once it is released. */
+  waits: boolean;
 }
 
 /** Outcome of a CancelRun: the run was open; its end follows. */
@@ -417,6 +421,13 @@ export interface RunRejected {
   problems: Problem[];
   slot: Slot | null;
   backfill: BackfillDate | null;
+}
+
+/** A run that waited for one of its tenant's places has one: it may begin. */
+export interface RunReleased {
+  type: "RunReleased";
+  meta: EventMeta;
+  run_id: string;
 }
 
 /** Outcome of SubmitRun: its Idempotency-Key was used before. */
@@ -654,6 +665,8 @@ export interface SubmitRun {
   trigger_type: TriggerType;
   idempotency: Idempotency | null;
   resume: Resume | null;
+  /** The tenant as the sender knew it: it is decided on that version or a later one. */
+  tenant_version: number;
 }
 
 /** State of a tenant's runs as of a version. */
@@ -668,6 +681,10 @@ export interface TenantRunsSnapshot {
   recent_keys: RecentKey[];
   schedules: ScheduleState[];
   backfills: BackfillState[];
+  /** Start of the month (UTC) that the last run which counts was accepted in. */
+  month: number;
+  /** How many runs were accepted in it that count against the quota. */
+  month_runs: number;
 }
 
 /** What started a run. */
@@ -1039,6 +1056,11 @@ export interface OnboardingState {
   trace: Trace | null;
 }
 
+/** A tenant's own limit from now on; null: its tier's. */
+export interface QuotaChange {
+  limit: number | null;
+}
+
 /** Command. */
 export interface RevokeApiKey {
   type: "RevokeApiKey";
@@ -1111,6 +1133,13 @@ export interface TenantCommandRejected {
 
 export type TenantLifecycle = "ONBOARDING" | "ACTIVE" | "SUSPENDED" | "OFFBOARDED";
 
+/** The platform's tenants table shows the tenant as of a version. */
+export interface TenantRecorded {
+  type: "TenantRecorded";
+  meta: EventMeta;
+  of_version: number;
+}
+
 /** Answer to a tenant command, for one gateway. */
 export interface TenantReply {
   type: "TenantReply";
@@ -1143,6 +1172,58 @@ export interface TenantSnapshot {
   onboarding: OnboardingState | null;
   keys: KeyState[];
   credentials: CredentialState[];
+  /** The tenant's own; null: its tier's. */
+  max_pipelines_per_month: number | null;
+  /** The tenant's own; null: its tier's. */
+  max_concurrent_pipelines: number | null;
+  /** Null while it is not suspended. */
+  suspended_at: number | null;
+  suspension_reason: string | null;
+  /** Source datasets beside its own that it may read, as project.dataset. */
+  grants: string[];
+  /** The version that the platform's tenants table is yet to show. */
+  unrecorded: number | null;
+}
+
+/** Outcome of UpdateTenant: all that it may change, as it is from now on. */
+export interface TenantUpdated {
+  type: "TenantUpdated";
+  meta: EventMeta;
+  command_id: string;
+  /** What was done, as the audit log names it. */
+  action: string;
+  tier: string;
+  /** The tenant's own; null: its tier's. */
+  max_pipelines_per_month: number | null;
+  /** The tenant's own; null: its tier's. */
+  max_concurrent_pipelines: number | null;
+  /** Null while it is not suspended. */
+  suspended_at: number | null;
+  suspension_reason: string | null;
+  grants: string[];
+  reply_to: ReplyTo;
+  /** Who asked; null for the platform itself. */
+  by: Requester | null;
+}
+
+/** Command: change a tenant's tier, quotas, suspension or grants. What is null stays as it is. */
+export interface UpdateTenant {
+  type: "UpdateTenant";
+  meta: CommandMeta;
+  tier: string | null;
+  max_pipelines_per_month: QuotaChange | null;
+  max_concurrent_pipelines: QuotaChange | null;
+  /** True suspends, false resumes. */
+  suspend: boolean | null;
+  /** Why it is suspended. */
+  reason: string | null;
+  /** A source dataset that the tenant may read from now on, as project.dataset. */
+  grant: string | null;
+  /** One that it may not read any more. */
+  ungrant: string | null;
+  reply_to: ReplyTo;
+  /** Who asked; null for the platform itself. */
+  by: Requester | null;
 }
 
 /** The validation run is about to be asked for. */
@@ -1156,12 +1237,12 @@ export interface ValidationRequested {
 }
 
 /** What tenant.commands carries. */
-export type TenantCommandsMessage = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | SetCredential | DeleteCredential;
-export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "SetCredential", "DeleteCredential"] as const;
+export type TenantCommandsMessage = OnboardTenant | UpdateTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | SetCredential | DeleteCredential;
+export const TENANT_COMMANDS_TYPES = ["OnboardTenant", "UpdateTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "SetCredential", "DeleteCredential"] as const;
 
 /** What tenant.events carries. */
-export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | CredentialRequested | CredentialRepeated | CredentialStored | CredentialFailed | CredentialRecorded | CredentialDeleted | CredentialForgotten;
-export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "CredentialRequested", "CredentialRepeated", "CredentialStored", "CredentialFailed", "CredentialRecorded", "CredentialDeleted", "CredentialForgotten"] as const;
+export type TenantEventsMessage = Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | CredentialRequested | CredentialRepeated | CredentialStored | CredentialFailed | CredentialRecorded | CredentialDeleted | CredentialForgotten | TenantUpdated | TenantRecorded;
+export const TENANT_EVENTS_TYPES = ["Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "CredentialRequested", "CredentialRepeated", "CredentialStored", "CredentialFailed", "CredentialRecorded", "CredentialDeleted", "CredentialForgotten", "TenantUpdated", "TenantRecorded"] as const;
 
 /** What tenants carries. */
 export type TenantsMessage = TenantSnapshot | Checkpoint;
@@ -1188,8 +1269,8 @@ export type RunCommandsMessage = SubmitRun | CancelRun | CancelOpenRuns | PutSch
 export const RUN_COMMANDS_TYPES = ["SubmitRun", "CancelRun", "CancelOpenRuns", "PutSchedule", "DeleteSchedule", "StartBackfill", "CancelBackfill"] as const;
 
 /** What run.events carries. */
-export type RunEventsMessage = Claimed | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected;
-export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected"] as const;
+export type RunEventsMessage = Claimed | RunAccepted | RunReleased | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected;
+export const RUN_EVENTS_TYPES = ["Claimed", "RunAccepted", "RunReleased", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected"] as const;
 
 /** What run.snapshots carries. */
 export type RunSnapshotsMessage = TenantRunsSnapshot | SnapshotPart | Checkpoint;
@@ -1219,11 +1300,11 @@ export const RUNNERS_TYPES = ["RunnerAnnounced", "DispatcherAnnounced"] as const
 export type Unstamped<E> = E extends { meta: EventMeta } ? Omit<E, "meta"> : never;
 
 /** Any record of any topic. */
-export type Message = OnboardTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | SetCredential | DeleteCredential | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | CredentialRequested | CredentialRepeated | CredentialStored | CredentialFailed | CredentialRecorded | CredentialDeleted | CredentialForgotten | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | CredentialRecord | SealingKeyAnnounced | TenantReply | SubmitRun | CancelRun | CancelOpenRuns | PutSchedule | DeleteSchedule | StartBackfill | CancelBackfill | RunAccepted | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunStopped | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
+export type Message = OnboardTenant | UpdateTenant | IssueApiKey | RotateApiKey | RevokeApiKey | ConfirmKeyDelivered | SetCredential | DeleteCredential | Claimed | OnboardingAccepted | OnboardingResumed | TenantCommandRejected | OldStateCleared | DatasetProvisioned | TablesProvisioned | KeyRequested | KeyIssued | KeyFailed | KeyActivated | KeyEndAnnounced | KeyRevoked | KeyRevocationAnnounced | KeyDelivered | ValidationRequested | OnboardingFinished | OnboardingFailed | CredentialRequested | CredentialRepeated | CredentialStored | CredentialFailed | CredentialRecorded | CredentialDeleted | CredentialForgotten | TenantUpdated | TenantRecorded | TenantSnapshot | Checkpoint | ApiKeyRecord | ApiKeyRevoked | CredentialRecord | SealingKeyAnnounced | TenantReply | SubmitRun | CancelRun | CancelOpenRuns | PutSchedule | DeleteSchedule | StartBackfill | CancelBackfill | RunAccepted | RunReleased | RunRejected | RunRepeated | RunCancelAccepted | RunCancelRejected | OpenRunsCancelled | StepStarted | StepReissued | StepFinished | RunFinished | ScheduleSet | ScheduleTold | ScheduleDeleted | SlotsPassed | BackfillAccepted | BackfillCancelled | OrderRejected | TenantRunsSnapshot | SnapshotPart | StepTask | StepClaimed | LeaseRenewed | StepReported | RunStopped | ParkedTable | RunnerAnnounced | DispatcherAnnounced;
 
 export type MessageType = Message["type"];
 
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
-export const MESSAGE_TYPES = ["OnboardTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "SetCredential", "DeleteCredential", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "CredentialRequested", "CredentialRepeated", "CredentialStored", "CredentialFailed", "CredentialRecorded", "CredentialDeleted", "CredentialForgotten", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "CredentialRecord", "SealingKeyAnnounced", "TenantReply", "SubmitRun", "CancelRun", "CancelOpenRuns", "PutSchedule", "DeleteSchedule", "StartBackfill", "CancelBackfill", "RunAccepted", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunStopped", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
+export const MESSAGE_TYPES = ["OnboardTenant", "UpdateTenant", "IssueApiKey", "RotateApiKey", "RevokeApiKey", "ConfirmKeyDelivered", "SetCredential", "DeleteCredential", "Claimed", "OnboardingAccepted", "OnboardingResumed", "TenantCommandRejected", "OldStateCleared", "DatasetProvisioned", "TablesProvisioned", "KeyRequested", "KeyIssued", "KeyFailed", "KeyActivated", "KeyEndAnnounced", "KeyRevoked", "KeyRevocationAnnounced", "KeyDelivered", "ValidationRequested", "OnboardingFinished", "OnboardingFailed", "CredentialRequested", "CredentialRepeated", "CredentialStored", "CredentialFailed", "CredentialRecorded", "CredentialDeleted", "CredentialForgotten", "TenantUpdated", "TenantRecorded", "TenantSnapshot", "Checkpoint", "ApiKeyRecord", "ApiKeyRevoked", "CredentialRecord", "SealingKeyAnnounced", "TenantReply", "SubmitRun", "CancelRun", "CancelOpenRuns", "PutSchedule", "DeleteSchedule", "StartBackfill", "CancelBackfill", "RunAccepted", "RunReleased", "RunRejected", "RunRepeated", "RunCancelAccepted", "RunCancelRejected", "OpenRunsCancelled", "StepStarted", "StepReissued", "StepFinished", "RunFinished", "ScheduleSet", "ScheduleTold", "ScheduleDeleted", "SlotsPassed", "BackfillAccepted", "BackfillCancelled", "OrderRejected", "TenantRunsSnapshot", "SnapshotPart", "StepTask", "StepClaimed", "LeaseRenewed", "StepReported", "RunStopped", "ParkedTable", "RunnerAnnounced", "DispatcherAnnounced"] as const;
 

@@ -32,6 +32,7 @@ export const TOPICS = {
     retentionMs: 7 * DAY_MS,
     carries: [
       "OnboardTenant",
+      "UpdateTenant",
       "IssueApiKey",
       "RotateApiKey",
       "RevokeApiKey",
@@ -68,6 +69,8 @@ export const TOPICS = {
       "CredentialRecorded",
       "CredentialDeleted",
       "CredentialForgotten",
+      "TenantUpdated",
+      "TenantRecorded",
     ],
   },
   tenants: { retentionMs: null, remade: true, carries: ["TenantSnapshot", "Checkpoint"] },
@@ -92,6 +95,7 @@ export const TOPICS = {
     carries: [
       "Claimed",
       "RunAccepted",
+      "RunReleased",
       "RunRejected",
       "RunRepeated",
       "RunCancelAccepted",

@@ -108,6 +108,7 @@ export function foldBackfills(backfills: Backfills, event: RunEvent | RunFact): 
     case "RunRepeated":
     case "StepFinished":
     case "StepReissued":
+    case "RunReleased":
     case "StepStarted":
       return backfills;
   }

@@ -1,6 +1,7 @@
-import type { RunAccepted, StepFinished, StepReissued, StepStarted } from "@convergence/contracts";
+import type { RunAccepted, RunHead, StepFinished, StepReissued, StepStarted } from "@convergence/contracts";
 import { foldBackfills } from "./backfills.ts";
 import { failureOf, stopsRun } from "./ending.ts";
+import { countingMonth, isCounted, monthRuns } from "./quota.ts";
 import { foldSchedules } from "./schedules.ts";
 import {
   IDEMPOTENCY_WINDOW_MS,
@@ -45,6 +46,8 @@ function foldRuns(state: TenantRuns, event: RunEvent | RunFact): TenantRuns {
     case "RunCancelAccepted":
     case "RunCancelRejected":
       return state;
+    case "RunReleased":
+      return { ...state, waiting: state.waiting.delete(event.run_id) };
     case "StepStarted":
       return withRun(state, event.step.run_id, (run) => started(run, event));
     case "StepReissued":
@@ -52,13 +55,19 @@ function foldRuns(state: TenantRuns, event: RunEvent | RunFact): TenantRuns {
     case "StepFinished":
       return withRun(state, event.step.run_id, (run) => finished(run, event));
     case "RunFinished":
-      return { ...state, runs: state.runs.delete(event.run.run_id) };
+      return {
+        ...state,
+        runs: state.runs.delete(event.run.run_id),
+        waiting: state.waiting.delete(event.run.run_id),
+      };
   }
 }
 
 function accept(state: TenantRuns, event: Omit<RunAccepted, "meta">): TenantRuns {
   const run = opened(event.run, event.steps);
-  return withKey({ ...state, runs: state.runs.set(event.run.run_id, run) }, event, event.run.run_id);
+  const runs = state.runs.set(event.run.run_id, run);
+  const waiting = event.waits ? state.waiting.add(event.run.run_id) : state.waiting;
+  return withKey({ ...state, runs, waiting, ...counted(state, event.run) }, event, event.run.run_id);
 }
 
 /** Remembers the Idempotency-Key of a command that led to a run or a backfill, when it has one. */
@@ -72,6 +81,14 @@ function withKey(
   // Deleted first: a key that is used again moves behind the others, which keeps them in order of use.
   const recentKeys = forget(state.recentKeys.delete(key), requested_at - IDEMPOTENCY_WINDOW_MS);
   return { ...state, recentKeys: recentKeys.set(key, usedKey(idempotency, id, requested_at)) };
+}
+
+function counted(
+  state: TenantRuns,
+  { trigger_type, accepted_at }: RunHead,
+): Pick<TenantRuns, "month" | "monthRuns"> {
+  if (!isCounted(trigger_type)) return { month: state.month, monthRuns: state.monthRuns };
+  return { month: countingMonth(state, accepted_at), monthRuns: monthRuns(state, accepted_at) + 1 };
 }
 
 /** Drops the keys used before `horizon`: not one by one, since each dropping copies the keys that stay. */

@@ -4,6 +4,7 @@ export * from "./concurrency.ts";
 export { endRun } from "./ending.ts";
 export * from "./evolve.ts";
 export * from "./progress.ts";
+export * from "./quota.ts";
 export * from "./schedules.ts";
 export * from "./snapshot.ts";
 export * from "./state.ts";

@@ -127,6 +127,7 @@ export function foldSchedules(schedules: Schedules, event: RunEvent | RunFact): 
     case "RunCancelAccepted":
     case "RunCancelRejected":
     case "RunFinished":
+    case "RunReleased":
     case "RunRepeated":
     case "StepFinished":
     case "StepReissued":

@@ -6,7 +6,7 @@ import type {
   RunStatus,
   ScheduleState,
 } from "@convergence/contracts";
-import { OrderedMap } from "immutable";
+import { OrderedMap, OrderedSet } from "immutable";
 import type { Run, Step, TenantRuns } from "./state.ts";
 
 /** A tenant's runs as a snapshot record holds them. */
@@ -15,12 +15,14 @@ export interface StoredRuns {
   recent_keys: RecentKey[];
   schedules: ScheduleState[];
   backfills: BackfillState[];
+  month: number;
+  month_runs: number;
 }
 
 /** State to snapshot record. */
 export function storeRuns(state: TenantRuns): StoredRuns {
   return {
-    runs: [...state.runs.values()].map(storeRun),
+    runs: [...state.runs.values()].map((run) => storeRun(run, state.waiting.has(run.head.run_id))),
     recent_keys: [...state.recentKeys.entries()].map(([key, used]) => ({
       key,
       body_hash: used.bodyHash,
@@ -29,6 +31,8 @@ export function storeRuns(state: TenantRuns): StoredRuns {
     })),
     schedules: [...state.schedules.values()],
     backfills: [...state.backfills.values()],
+    month: state.month,
+    month_runs: state.monthRuns,
   };
 }
 
@@ -44,10 +48,13 @@ export function restoreRuns(stored: StoredRuns): TenantRuns {
     ),
     schedules: OrderedMap(stored.schedules.map((state) => [state.schedule.name, state])),
     backfills: OrderedMap(stored.backfills.map((state) => [state.backfill.backfill_id, state])),
+    waiting: OrderedSet(stored.runs.flatMap(({ head, waits }) => (waits ? [head.run_id] : []))),
+    month: stored.month,
+    monthRuns: stored.month_runs,
   };
 }
 
-function storeRun(run: Run): OpenRun {
+function storeRun(run: Run, waits: boolean): OpenRun {
   const steps = run.steps.map(
     (step): OpenStep => ({
       planned: step.planned,
@@ -59,7 +66,7 @@ function storeRun(run: Run): OpenRun {
       error_message: step.errorMessage,
     }),
   );
-  return { head: run.head, version: run.version, status: run.status, steps, failure: run.failure };
+  return { head: run.head, version: run.version, status: run.status, steps, failure: run.failure, waits };
 }
 
 function restoreRun(stored: OpenRun): Run {

@@ -11,7 +11,7 @@ import type {
   StepStatus,
   Unstamped,
 } from "@convergence/contracts";
-import { OrderedMap } from "immutable";
+import { OrderedMap, OrderedSet } from "immutable";
 
 /** What happens in a tenant's runs. */
 export type RunEvent = Exclude<RunEventsMessage, Claimed>;
@@ -29,6 +29,12 @@ export interface TenantRuns {
   readonly schedules: OrderedMap<string, ScheduleState>;
   /** By id; one leaves when all its dates are over. */
   readonly backfills: OrderedMap<string, BackfillState>;
+  /** Open runs, by id, that wait for one of the tenant's places, in order of acceptance. */
+  readonly waiting: OrderedSet<string>;
+  /** Start of the month (UTC) that the last run which counts was accepted in, Unix milliseconds. */
+  readonly month: number;
+  /** How many runs were accepted in it that count. */
+  readonly monthRuns: number;
 }
 
 export interface UsedKey {
@@ -71,6 +77,9 @@ export const noRuns: TenantRuns = {
   recentKeys: OrderedMap(),
   schedules: OrderedMap(),
   backfills: OrderedMap(),
+  waiting: OrderedSet(),
+  month: 0,
+  monthRuns: 0,
 };
 
 /** A run as it is accepted. */

@@ -10,6 +10,7 @@ import type {
 } from "@convergence/contracts";
 import { underWay } from "./concurrency.ts";
 import { doneBefore } from "./ending.ts";
+import { isCounted, MAX_WAITING, monthRuns, nextMonth, placesTaken, type Quota } from "./quota.ts";
 import { IDEMPOTENCY_WINDOW_MS, opened, type RunFact, type TenantRuns, type UsedKey } from "./state.ts";
 
 /** A refusal as the client will read it. `reason` is a stable slug. */
@@ -28,6 +29,8 @@ export type Plan =
       steps: PlannedStep[];
       /** It is refused rather than queued where as many of its concurrency key are open as may be. */
       refusedIfHeld: boolean;
+      /** What the tenant may have. */
+      quota: Quota;
     }
   | { ok: false; refusal: Refusal };
 
@@ -59,6 +62,8 @@ export function decideSubmit(
   const skips = planned.refusedIfHeld && origin.backfill === null;
   if (skips && isFull(state, planned.run.concurrency)) return [rejected(command, FULL, origin)];
   const run: RunHead = { ...planned.run, accepted_at: now, trace, ...origin };
+  const place = isCounted(run.trigger_type) ? placeFor(state, run, planned.quota, now) : AT_ONCE;
+  if ("status" in place) return [rejected(command, place, origin)];
   return [
     {
       type: "RunAccepted",
@@ -67,6 +72,7 @@ export function decideSubmit(
       requested_at: command.meta.at,
       run,
       steps: planned.steps,
+      waits: place.waits,
     },
     ...doneBefore(opened(run, planned.steps), now),
   ];
@@ -82,6 +88,41 @@ const FULL: Refusal = {
 function isFull(state: TenantRuns, concurrency: Concurrency | null): boolean {
   return concurrency !== null && underWay(state, concurrency).length >= concurrency.limit;
 }
+
+const AT_ONCE = { waits: false };
+
+/**
+ * Whether a new run may begin at once, or why there is none. One that its concurrency key holds back waits for its place
+ * too, so that it takes none from others; and none overtakes those that wait.
+ */
+function placeFor(state: TenantRuns, run: RunHead, quota: Quota, now: number): { waits: boolean } | Refusal {
+  const { monthly, concurrent } = quota;
+  if (monthly !== null && monthRuns(state, now) >= monthly) return monthIsFull(monthly, now);
+  const limited = concurrent !== null;
+  const full = limited && (placesTaken(state) >= concurrent || isFull(state, run.concurrency));
+  const waits = full || state.waiting.size > 0;
+  return waits && state.waiting.size >= MAX_WAITING ? QUEUE_FULL : { waits };
+}
+
+/** Slug of a refusal that the month's end lifts. */
+export const MONTHLY_QUOTA = "monthly-quota";
+
+function monthIsFull(monthly: number, now: number): Refusal {
+  const from = new Date(nextMonth(now)).toISOString().slice(0, 10);
+  return {
+    status: 429,
+    reason: MONTHLY_QUOTA,
+    detail: `All ${monthly} runs that the tenant may start this month are started: wait until ${from} (UTC), or ask for a higher tier.`,
+    problems: [],
+  };
+}
+
+const QUEUE_FULL: Refusal = {
+  status: 429,
+  reason: "queue-full",
+  detail: `${MAX_WAITING} runs of the tenant wait for others to end: wait for some of them, or ask for a higher tier.`,
+  problems: [],
+};
 
 function earlierUse(state: TenantRuns, command: SubmitRun): RunFact | undefined {
   const { idempotency, meta } = command;

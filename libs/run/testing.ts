@@ -1,6 +1,14 @@
 // What the tests of this library share: commands, results, and states that events lead to.
 import type { OnFailure, PlannedStep, StepReported, SubmitRun } from "@convergence/contracts";
-import { decideSubmit, evolve, noRuns, type Plan, type RunFact, type TenantRuns } from "./index.ts";
+import {
+  decideSubmit,
+  evolve,
+  noRuns,
+  type Plan,
+  type RunFact,
+  type TenantRuns,
+  UNLIMITED,
+} from "./index.ts";
 
 export const NOW = 1_763_200_000_000;
 export const HOUR = 3_600_000;
@@ -23,6 +31,7 @@ export function submit(changes: Partial<SubmitRun> = {}, at = NOW): SubmitRun {
     trigger_by: "user@example.com",
     trigger_type: "api",
     idempotency: null,
+    tenant_version: 0,
     ...changes,
   };
 }
@@ -38,6 +47,7 @@ export function plan(runId: string, steps: OnFailure[] = ["stop"]): () => Plan {
   return () => ({
     ok: true,
     refusedIfHeld: false,
+    quota: UNLIMITED,
     run: {
       run_id: runId,
       tenant_name: "Acme",

@@ -26,6 +26,7 @@ test("without any variable the embedded mode's defaults hold", () => {
     GCP_PROJECT_ID: "gac-prod-471220",
     BIGQUERY_LOCATION: "US",
     PLATFORM_DATASET: "convergence_platform",
+    DEFAULT_SUBSCRIPTION_TIER: "ENTERPRISE",
     RUNNER_SLOTS: 64,
     EMBEDDED_BUS_SYNCHRONOUS: "full",
     OPERATOR_PORT: 9100,

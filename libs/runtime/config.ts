@@ -91,6 +91,10 @@ const variables = {
     expects: "16 to 256 printable ASCII characters without spaces",
     secret: true,
   }).optional(),
+  DEFAULT_SUBSCRIPTION_TIER: oneOf(
+    ["FREE", "STARTER", "PROFESSIONAL", "ENTERPRISE"],
+    "The tier that new tenants start with: what they may run a month and at once. Operators change it for each tenant.",
+  ).prefault("ENTERPRISE"),
   RUNNER_SLOTS: whole(1, 10_000, {
     description: "How many steps a step-runner executes at once; most of the time they wait for BigQuery.",
     unit: "steps",

@@ -14,6 +14,7 @@ export type Act =
   | { do: "announce end"; key: KeyState }
   | { do: "retire key"; key: KeyState }
   | { do: "announce revocation"; key: KeyState }
+  | { do: "record tenant"; of_version: number }
   | { do: "request validation" }
   | { do: "await validation" }
   | { do: "store credential"; credential: CredentialState }
@@ -22,10 +23,13 @@ export type Act =
 
 /** What is to be done for a tenant now. Pure. */
 export function dueActs(tenant: Tenant): Act[] {
+  const { unrecorded } = tenant;
+  const record: Act[] = unrecorded === null ? [] : [{ do: "record tenant", of_version: unrecorded }];
   return [
     ...onboardingActs(tenant),
     ...tenant.keys.flatMap(keyActs),
     ...tenant.credentials.flatMap(credentialActs),
+    ...record,
   ];
 }
 

@@ -18,6 +18,10 @@ import {
 
 /** Decides an IssueApiKey. A repeat with the same Idempotency-Key replaces the key that it asked for before. */
 export function decideIssueKey(tenant: TenantState, command: IssueApiKey, keyId: string): TenantFact[] {
+  if (tenant?.lifecycle === "SUSPENDED") {
+    const detail = "The tenant is suspended: its keys stay as they are until it is resumed.";
+    return [rejected(command, 403, "tenant-suspended", detail)];
+  }
   if (tenant === null || tenant.lifecycle !== "ACTIVE") {
     return [rejected(command, 409, "tenant-not-active", "The tenant is not onboarded: onboard it first.")];
   }

@@ -15,13 +15,16 @@ import {
   credentialStored,
 } from "./evolve-credentials.ts";
 import { keyOf, MAX_KEYS, pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
+import { updated } from "./update.ts";
 
 /** Folds an event into a tenant. Pure; never fails on a counted event. */
 export function evolve(tenant: TenantState, event: TenantEvent): TenantState {
   if (event.type === "OnboardingAccepted") return accepted(tenant, event);
   if (tenant === null) return null;
   const { at } = event.meta;
-  return { ...change(tenant, event), updated_at: at };
+  // Never back, and further with each change of the tenant itself: by it the platform's table knows the newer one.
+  const least = tenant.updated_at + (event.type === "TenantUpdated" ? 1 : 0);
+  return { ...change(tenant, event), updated_at: Math.max(at, least) };
 }
 
 function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>): Tenant {
@@ -73,7 +76,7 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
     case "OnboardingFinished":
       return {
         ...onboarding(tenant, () => ({ phase: "DONE", dryrun_status: event.dryrun_status })),
-        lifecycle: "ACTIVE",
+        lifecycle: tenant.suspended_at === null ? "ACTIVE" : "SUSPENDED",
       };
     case "OnboardingFailed":
       return onboarding(tenant, () => ({ phase: "FAILED" }));
@@ -91,6 +94,10 @@ function change(tenant: Tenant, event: Exclude<TenantEvent, OnboardingAccepted>)
       return credentialFailed(tenant, event.credential_id);
     case "CredentialForgotten":
       return credentialForgotten(tenant, event.credential_id);
+    case "TenantUpdated":
+      return updated(tenant, event);
+    case "TenantRecorded":
+      return event.of_version < (tenant.unrecorded ?? 0) ? tenant : { ...tenant, unrecorded: null };
   }
 }
 
@@ -122,6 +129,12 @@ function accepted(tenant: TenantState, event: OnboardingAccepted): Tenant {
     onboarding: fresh,
     keys: tenant?.keys ?? [],
     credentials: tenant?.credentials ?? [],
+    max_pipelines_per_month: tenant?.max_pipelines_per_month ?? null,
+    max_concurrent_pipelines: tenant?.max_concurrent_pipelines ?? null,
+    suspended_at: tenant?.suspended_at ?? null,
+    suspension_reason: tenant?.suspension_reason ?? null,
+    grants: tenant?.grants ?? [],
+    unrecorded: tenant?.unrecorded ?? null,
   };
 }
 

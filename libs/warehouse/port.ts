@@ -144,9 +144,11 @@ export interface MergeJob {
   /**
    * At least one; each key at most once. Every row gives its keys and its version. BYTES as base64, TIMESTAMP as
    * RFC 3339, JSON as its text, INT64 as number. Absent, undefined or null: an existing row keeps what it has (a
-   * merge never sets a column to null), a new one gets null.
+   * merge sets only the columns of `emptied` to null), a new one gets null.
    */
   rows: Record<string, string | number | boolean | null | string[] | undefined>[];
+  /** Columns that become null in an existing row where the new one lacks them; none unless given. */
+  emptied?: readonly string[];
   labels: Record<string, string>;
 }
 

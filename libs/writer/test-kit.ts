@@ -49,6 +49,8 @@ export function model(decide: TestModel["decide"] = outcome): TestModel {
         schedules: [],
         backfills: [],
         recent_keys: state.map((key) => ({ key, body_hash: "", run_id: "", at: 0 })),
+        month: 0,
+        month_runs: 0,
       }),
     fromSnapshot(message) {
       assert.ok(message.type === "TenantRunsSnapshot");

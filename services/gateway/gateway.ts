@@ -23,6 +23,7 @@ import { rotateKey } from "./operations/rotate-key.ts";
 import { deleteSchedule, listSchedules, putSchedule, readSchedule } from "./operations/schedules.ts";
 import { submitRun } from "./operations/submit-run.ts";
 import { listTemplates, readTemplate } from "./operations/templates.ts";
+import { updateCustomer } from "./operations/update-customer.ts";
 import { validateTemplate } from "./operations/validate-template.ts";
 import { Replies } from "./replies.ts";
 import { AuditView } from "./views/audit/view.ts";
@@ -44,6 +45,7 @@ export interface Gateway {
   authenticate(apiKey: string | undefined): TenantCaller;
   onboard: Operation<typeof onboard>;
   customer: Operation<typeof readCustomer>;
+  updateCustomer: Operation<typeof updateCustomer>;
   listKeys: Operation<typeof listKeys>;
   issueKey: Operation<typeof issueKey>;
   rotateKey: Operation<typeof rotateKey>;
@@ -141,6 +143,7 @@ function gatewayOf(context: Context, close: () => void): Gateway {
     },
     onboard: operation(onboard),
     customer: operation(readCustomer),
+    updateCustomer: operation(updateCustomer),
     listKeys: operation(listKeys),
     issueKey: operation(issueKey),
     rotateKey: operation(rotateKey),

@@ -18,9 +18,9 @@ export interface PipelineService extends Running {
 
 /** Starts pipeline-service: the one writer of runs. */
 export async function startPipelineService(deps: PipelineServiceDeps): Promise<PipelineService> {
-  const tenants = new Tenants();
-  await tenants.start(deps.bus);
+  const tenants = new Tenants((tenantId) => scheduling.tenantChanged(tenantId));
   const scheduling = new Scheduling(deps, tenants);
+  await tenants.start(deps.bus);
   await scheduling.start();
   const writer = await writeLog(runModel(tenants, deps), scheduling, { ...deps, claimMs: CLAIM_MS });
   return {

@@ -6,6 +6,7 @@ import {
   type RunCommandsMessage,
   STEP_RESULTS_TYPES,
   type StepResultsMessage,
+  type SubmitRun,
   UnreadableRecord,
 } from "@convergence/contracts";
 import {
@@ -27,7 +28,7 @@ import {
 } from "@convergence/run";
 import type { Model, Turn } from "@convergence/writer";
 import { Admitting } from "./admission/admit.ts";
-import type { Tenants } from "./admission/tenants.ts";
+import type { KnownTenant, Tenants } from "./admission/tenants.ts";
 import type { PipelineServiceDeps } from "./deps.ts";
 
 /** What the run log's owner takes in. */
@@ -56,15 +57,15 @@ export function runModel(
     decide(state, input, turn) {
       switch (input.type) {
         case "SubmitRun":
-          if (mustWait(tenants.find(turn.tenantId), input.trigger_type, turn)) return "wait";
+          if (mustWait(tenants.find(turn.tenantId), input, turn)) return "wait";
           return admitting.submit(state, input, turn);
         case "PutSchedule":
-          if (mustWait(tenants.find(turn.tenantId), "scheduler", turn)) return "wait";
+          if (mustWait(tenants.find(turn.tenantId), PLANNED, turn)) return "wait";
           return decidePutSchedule(state, input, turn.now, () => admitting.refusalOf(input));
         case "DeleteSchedule":
           return decideDeleteSchedule(state, input);
         case "StartBackfill":
-          if (mustWait(tenants.find(turn.tenantId), "backfill", turn)) return "wait";
+          if (mustWait(tenants.find(turn.tenantId), PLANNED, turn)) return "wait";
           return decideStartBackfill(state, input, () => admitting.refusalOf(input));
         case "CancelBackfill":
           return decideCancelBackfill(state, input);
@@ -102,8 +103,19 @@ export function runModel(
   };
 }
 
-/** A tenant that is not known yet, or not yet as active, may be known once the `tenants` topic has caught up. */
-function mustWait(tenant: ReturnType<Tenants["find"]>, trigger: string, turn: Turn): boolean {
+/** An order for runs to come, of a tenant as this instance knows it. */
+const PLANNED = { trigger_type: "scheduler", tenant_version: 0 } as const;
+
+/**
+ * A tenant that is not known yet, not yet as active, or not yet as the sender knew it, may be once the `tenants` topic
+ * has caught up.
+ */
+function mustWait(
+  tenant: KnownTenant | undefined,
+  command: Pick<SubmitRun, "trigger_type" | "tenant_version">,
+  turn: Turn,
+): boolean {
   if (turn.waited) return false;
-  return tenant === undefined || (tenant.lifecycle !== "ACTIVE" && trigger !== "onboarding");
+  if (tenant === undefined || tenant.version < command.tenant_version) return true;
+  return tenant.lifecycle !== "ACTIVE" && command.trigger_type !== "onboarding";
 }

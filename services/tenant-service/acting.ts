@@ -2,6 +2,7 @@ import {
   type KeyRevoked,
   type KeyState,
   type PendingReply,
+  type TenantUpdated,
   type Trace,
   traceFields,
 } from "@convergence/contracts";
@@ -110,6 +111,9 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       case "KeyRevoked":
         this.#answerRevokedAgain(lane, tenant, event);
         break;
+      case "TenantUpdated":
+        this.#answer(lane, () => this.#answerUpdated(lane, event));
+        break;
       case "KeyRevocationAnnounced":
         for (const asked of keyOf(tenant, event.key_id)?.revocations ?? []) this.#answerRevoked(lane, asked);
         break;
@@ -170,6 +174,13 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     }
   }
 
+  /** Once the other services can know of it. */
+  async #answerUpdated(lane: TenantLane, { command_id, reply_to, meta }: TenantUpdated): Promise<void> {
+    await lane.snapshotNow(meta.tenant_id);
+    const body = JSON.stringify({ version: meta.version });
+    await reply(this.#deps, command_id, reply_to, { status: 200, body });
+  }
+
   /** A revocation that was announced before is answered at once. */
   #answerRevokedAgain(lane: TenantLane, tenant: Tenant, { key_id, command_id, reply_to }: KeyRevoked): void {
     if (keyOf(tenant, key_id)?.phase !== "DEAD" || command_id === null || reply_to === null) return;
@@ -216,7 +227,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     const underWay = this.#underWay.get(lane) ?? new Set();
     this.#underWay.set(lane, underWay);
     for (const act of dueActs(tenant)) {
-      const of = aboutOf(act) ?? tenant.onboarding?.key_id ?? "";
+      const of = subjectOf(act) ?? tenant.onboarding?.key_id ?? "";
       const name = `${tenant.tenant_id}|${act.do}|${of}`;
       if (underWay.has(name)) continue;
       underWay.add(name);
@@ -290,6 +301,10 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       case "announce revocation":
         await announceRevocation(deps, tenant, act.key);
         return [{ type: "KeyRevocationAnnounced", key_id: act.key.key_id }];
+      case "record tenant":
+        await this.#platformReady();
+        await recordTenant(deps, tenant, version);
+        return [{ type: "TenantRecorded", of_version: act.of_version }];
       case "request validation": {
         const run_id = tenant.onboarding?.run_id ?? "";
         return [
@@ -336,7 +351,11 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     const { ok, error } = await validate(this.#deps, this.#runs, tenant);
     await recordTenant(
       this.#deps,
-      { ...tenant, lifecycle: "ACTIVE", updated_at: this.#deps.clock.now() },
+      {
+        ...tenant,
+        lifecycle: tenant.suspended_at === null ? "ACTIVE" : "SUSPENDED",
+        updated_at: this.#deps.clock.now(),
+      },
       version,
     );
     return [{ type: "OnboardingFinished", dryrun_status: ok ? "SUCCESS" : "FAILED", dryrun_error: error }];
@@ -353,19 +372,21 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
 
 /** What an act of an onboarding belongs to; those of later keys are not traced. */
 function traceOfAct({ onboarding }: Tenant, act: Act): Trace | null {
-  const of = aboutOf(act);
-  if (onboarding === null || (of !== null && of !== onboarding.key_id)) return null;
+  if (onboarding === null || act.do === "record tenant") return null;
+  const of = subjectOf(act);
+  if (of !== null && of !== onboarding.key_id) return null;
   return onboarding.trace;
 }
 
 /** An effect's event is recorded only where the state, as decided so far, still calls for it. */
 function isStillDue(tenant: TenantState, act: Act): boolean {
   if (tenant === null) return false;
-  return dueActs(tenant).some((due) => due.do === act.do && aboutOf(due) === aboutOf(act));
+  return dueActs(tenant).some((due) => due.do === act.do && subjectOf(due) === subjectOf(act));
 }
 
-/** The key or credential, by id, that an act is about; null for the onboarding's. */
-function aboutOf(act: Act): string | null {
+/** What tells an act from others of its kind: the key or credential, by id, or the version; null for the onboarding's. */
+function subjectOf(act: Act): string | null {
   if ("key" in act) return act.key.key_id;
-  return "credential" in act ? act.credential.credential_id : null;
+  if ("credential" in act) return act.credential.credential_id;
+  return "of_version" in act ? String(act.of_version) : null;
 }

@@ -29,6 +29,12 @@ const TENANT: Tenant = {
   },
   keys: [],
   credentials: [],
+  max_pipelines_per_month: null,
+  max_concurrent_pipelines: null,
+  suspended_at: null,
+  suspension_reason: null,
+  grants: [],
+  unrecorded: null,
 };
 
 const at = (time: number, fact: TenantFact): TenantEvent => ({

@@ -17,6 +17,7 @@ import {
   decideRevokeKey,
   decideRotateKey,
   decideSetCredential,
+  decideUpdate,
   evolve,
   type NewNames,
   type TenantEvent,
@@ -64,6 +65,8 @@ function decide(
   switch (command.type) {
     case "OnboardTenant":
       return decideOnboard(tenant, command, { keyId: newKeyId(random), runId: random.uuid(), ...asked });
+    case "UpdateTenant":
+      return decideUpdate(tenant, command);
     case "IssueApiKey":
       return decideIssueKey(tenant, command, newKeyId(random));
     case "RotateApiKey":
@@ -93,6 +96,12 @@ function toSnapshot(
     onboarding: null,
     keys: [],
     credentials: [],
+    max_pipelines_per_month: null,
+    max_concurrent_pipelines: null,
+    suspended_at: null,
+    suspension_reason: null,
+    grants: [],
+    unrecorded: null,
   };
   return {
     type: "TenantSnapshot",

@@ -132,7 +132,9 @@ function complete(job: MergeJob, row: Row): boolean {
 
 function update(job: MergeJob, old: Row, row: Row): void {
   for (const { name } of job.columns) {
-    if (!job.keys.includes(name) && name !== job.partition && row[name] != null) old[name] = row[name];
+    if (job.keys.includes(name) || name === job.partition) continue;
+    if (row[name] != null) old[name] = row[name];
+    else if (job.emptied?.includes(name)) old[name] = null;
   }
 }
 

@@ -17,6 +17,7 @@ export function checkMerge(job: MergeJob): void {
   const named = [
     ...job.keys,
     ...job.required,
+    ...(job.emptied ?? []),
     job.version,
     ...(job.partition === null ? [] : [job.partition]),
   ];

@@ -4,7 +4,10 @@ import type { MergeJob } from "../port.ts";
 type Column = MergeJob["columns"][number];
 
 /** What the statement's text depends on: never on the rows, so that each table has one text. */
-export type MergeShape = Pick<MergeJob, "table" | "columns" | "keys" | "version" | "partition" | "required">;
+export type MergeShape = Pick<
+  MergeJob,
+  "table" | "columns" | "keys" | "version" | "partition" | "required" | "emptied"
+>;
 
 /**
  * One MERGE for all rows of a job. Parameters: `@rows` (ARRAY<STRUCT>, a member a column) and, for a table with
@@ -14,10 +17,10 @@ export type MergeShape = Pick<MergeJob, "table" | "columns" | "keys" | "version"
 export function mergeStatement(project: string, shape: MergeShape): string {
   const names = shape.columns.map((c) => column(c.name));
   const fixed = new Set([...shape.keys, ...(shape.partition === null ? [] : [shape.partition])]);
+  const emptied = new Set(shape.emptied);
   const sets = shape.columns
     .filter((c) => !fixed.has(c.name))
-    .map((c) => column(c.name))
-    .map((name) => `${name} = IFNULL(S.${name}, T.${name})`);
+    .map(({ name }) => set(column(name), emptied.has(name)));
   const version = column(shape.version);
   const complete = [...new Set([...shape.keys, ...shape.required])].map(
     (name) => `S.${column(name)} IS NOT NULL`,
@@ -29,6 +32,10 @@ WHEN MATCHED AND (T.${version} IS NULL OR S.${version} > T.${version}) THEN
   UPDATE SET ${sets.join(", ")}
 WHEN NOT MATCHED AND ${complete.join(" AND ")} THEN
   INSERT (${names.join(", ")}) VALUES (${names.map((name) => `S.${name}`).join(", ")})`;
+}
+
+function set(name: string, emptied: boolean): string {
+  return emptied ? `${name} = S.${name}` : `${name} = IFNULL(S.${name}, T.${name})`;
 }
 
 function matches(shape: MergeShape): string[] {

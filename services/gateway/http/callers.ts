@@ -18,6 +18,10 @@ export function guardOf(gateway: Gateway, options: AccessOptions, headers: Incom
   const learn: { [W in Who]: () => Callers[W] } = {
     open: () => null,
     tenant: () => gateway.authenticate(only(headers["x-api-key"])),
+    admin: () => {
+      if (!isAdmin) throw wrongAdminKey();
+      return { kind: "admin" };
+    },
     "admin or tenant": () => {
       if (admin === undefined) return gateway.authenticate(only(headers["x-api-key"]));
       if (!isAdmin) throw wrongAdminKey();

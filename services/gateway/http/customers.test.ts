@@ -310,6 +310,8 @@ test("a customer is shown with state, quota, usage and keys, to the admin and it
   assert.deepEqual(answer.body, {
     tenant_id: "Acme_1",
     state: "ACTIVE",
+    suspended_at: null,
+    suspension_reason: null,
     tier: "STARTER",
     created_at: "1970-01-01T00:00:00.001Z",
     updated_at: "1970-01-01T00:00:00.002Z",

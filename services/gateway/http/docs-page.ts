@@ -8,7 +8,7 @@ const STYLE = `
   details { border: 1px solid var(--line); border-radius: 8px; margin: .5rem 0; padding: .5rem .9rem }
   summary { cursor: pointer; overflow-wrap: anywhere }
   .method { display: inline-block; min-width: 4.2em; font-weight: 700 }
-  .get { color: var(--get) } .post { color: var(--post) } .put { color: var(--put) } .delete { color: var(--delete) }
+  .get { color: var(--get) } .post { color: var(--post) } .put, .patch { color: var(--put) } .delete { color: var(--delete) }
   table { border-collapse: collapse; width: 100%; font-size: .92rem }
   th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-top: 1px solid var(--line) }
   pre { background: var(--soft); border-radius: 8px; padding: .7rem; overflow-x: auto }
@@ -17,7 +17,7 @@ const STYLE = `
 /** The API's description as a page to read: no script, nothing loaded from elsewhere. */
 export function docsPage(document: ApiDocument): string {
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
-    (["get", "post", "put", "delete"] as const).flatMap((method) => {
+    (["get", "post", "put", "patch", "delete"] as const).flatMap((method) => {
       const operation = item[method];
       return operation === undefined ? [] : [{ path, method, operation }];
     }),

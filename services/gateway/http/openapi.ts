@@ -94,6 +94,7 @@ function securityOf({ who, scope }: Route): Record<string, string[]>[] {
   const schemes: Record<Who, Record<string, string[]>[]> = {
     open: [],
     tenant: [{ ApiKey: needed }],
+    admin: [{ AdminKey: [] }],
     "admin or tenant": [{ ApiKey: needed }, { AdminKey: [] }],
     // The last one, empty: a gateway on loopback may let anyone on this machine in.
     "admin or local": [{ AdminKey: [] }, {}],

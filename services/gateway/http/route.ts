@@ -18,6 +18,7 @@ export interface Reply {
 export interface Callers {
   open: null;
   tenant: TenantCaller;
+  admin: AdminCaller;
   "admin or tenant": AdminCaller | TenantCaller;
   "admin or local": AdminCaller | LocalCaller;
 }
@@ -38,7 +39,7 @@ export interface Input<W extends Who, P, Q, B> {
 }
 
 interface RouteDocs {
-  method: "get" | "post" | "put" | "delete";
+  method: "get" | "post" | "put" | "patch" | "delete";
   /** What a tenant's key must be allowed; null where no tenant's key is asked for. */
   scope: Scope | null;
   /** OpenAPI's form: `/a/{b}`. */
@@ -84,6 +85,7 @@ export interface Received {
 export interface Guard {
   (who: "open"): null;
   (who: "tenant"): TenantCaller;
+  (who: "admin"): AdminCaller;
   (who: "admin or tenant"): AdminCaller | TenantCaller;
   (who: "admin or local"): AdminCaller | LocalCaller;
   <W extends Who>(who: W): Callers[W];

@@ -17,12 +17,14 @@ import { runEvents } from "./routes/run-events.ts";
 import { deleteSchedule, listSchedules, putSchedule, readSchedule } from "./routes/schedules.ts";
 import { submitRun } from "./routes/submit-run.ts";
 import { listTemplates, readTemplate } from "./routes/templates.ts";
+import { updateCustomer } from "./routes/update-customer.ts";
 import { validateTemplate } from "./routes/validate-template.ts";
 
 /** Every route of the API, in the order of its description. */
 export const routes: readonly Route[] = [
   onboard,
   readCustomer,
+  updateCustomer,
   listApiKeys,
   issueApiKey,
   rotateApiKey,

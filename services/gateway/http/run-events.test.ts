@@ -30,6 +30,7 @@ function command(more: Partial<SubmitRun> = {}): SubmitRun {
   return {
     type: "SubmitRun",
     resume: null,
+    tenant_version: 0,
     meta: { command_id: systemRandom.uuid(), tenant_id: TENANT, at: 1_000, sent_by: "t" },
     run_id: systemRandom.uuid(),
     provider: "gcp",

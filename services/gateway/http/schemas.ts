@@ -48,6 +48,25 @@ export const listedKey = z
   })
   .meta({ id: "ApiKey", description: "A key. Its text is shown once, when it is issued." });
 
+/** A customer, as its owner and operators see it. */
+export const customer = z
+  .object({
+    tenant_id: z.string(),
+    state: z.enum(["ONBOARDING", "ACTIVE", "SUSPENDED", "OFFBOARDED"]),
+    suspended_at: time.nullable(),
+    suspension_reason: z.string().nullable(),
+    tier: z.string(),
+    created_at: time,
+    updated_at: time,
+    quota: z.object({
+      max_pipelines_per_month: z.int().nullable(),
+      max_concurrent_pipelines: z.int().nullable(),
+    }),
+    usage: z.object({ pipelines_this_month: z.int(), running_pipelines: z.int() }),
+    api_keys: z.array(listedKey),
+  })
+  .meta({ id: "Customer" });
+
 /** A key as it is shown once. */
 export const issuedKey = z.object({
   tenant_id: z.string(),

@@ -1,20 +1,16 @@
+import { monthOf } from "@convergence/run";
+import { quotaOf } from "@convergence/tenant";
 import { type AdminCaller, requireTenant, type TenantCaller } from "../access.ts";
 import { ApiProblem } from "../problem.ts";
 import { keysOf, type ListedKey } from "./api-keys.ts";
 import type { Context } from "./context.ts";
 
-/** Runs a month and runs at once that a tier allows; null: no limit. */
-const QUOTAS: Readonly<Record<string, { monthly: number | null; concurrent: number | null }>> = {
-  FREE: { monthly: 100, concurrent: 1 },
-  STARTER: { monthly: 500, concurrent: 3 },
-  PROFESSIONAL: { monthly: 2_000, concurrent: 10 },
-  ENTERPRISE: { monthly: null, concurrent: null },
-};
-
 /** A tenant as its owner or an operator sees it. Times are ISO 8601 in UTC. */
 export interface Customer {
   tenant_id: string;
   state: string;
+  suspended_at: string | null;
+  suspension_reason: string | null;
   tier: string;
   created_at: string;
   updated_at: string;
@@ -33,19 +29,20 @@ export async function readCustomer(
   requireTenant(caller, tenantId);
   const tenant = context.tenants.get(tenantId.toLowerCase());
   if (tenant === undefined) throw unknownTenant();
-  const now = new Date(context.deps.clock.now());
-  const month = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1);
-  const usage = await context.runs.usage(tenant.tenant_id, month);
-  const quota = QUOTAS[tenant.tier];
+  const usage = await context.runs.usage(tenant.tenant_id, monthOf(context.deps.clock.now()));
+  const quota = quotaOf(tenant);
+  const { suspended_at } = tenant;
   return {
     tenant_id: tenant.tenant_name,
     state: tenant.lifecycle,
+    suspended_at: suspended_at === null ? null : new Date(suspended_at).toISOString(),
+    suspension_reason: tenant.suspension_reason,
     tier: tenant.tier,
     created_at: new Date(tenant.created_at).toISOString(),
     updated_at: new Date(tenant.updated_at).toISOString(),
     quota: {
-      max_pipelines_per_month: quota?.monthly ?? null,
-      max_concurrent_pipelines: quota?.concurrent ?? null,
+      max_pipelines_per_month: quota.monthly,
+      max_concurrent_pipelines: quota.concurrent,
     },
     usage: { pipelines_this_month: usage.started, running_pipelines: usage.open },
     api_keys: keysOf(context, tenant.tenant_id),

@@ -8,7 +8,7 @@ import { isOver, type RunRow } from "../views/runs/row.ts";
 import type { Context, RequestHead } from "./context.ts";
 import { findRun } from "./read-runs.ts";
 import { type RunDetail, runDetail } from "./run-shapes.ts";
-import { askFor, type Triggered } from "./submit-run.ts";
+import { askFor, knownVersion, type Triggered } from "./submit-run.ts";
 
 /** How long the end of a run that is cancelled may take to be seen, in milliseconds. */
 const END_MS = 2_000;
@@ -76,6 +76,7 @@ export async function retryRun(
     parameters: row.parameters,
     trigger_by: row.triggerBy,
     trigger_type: "retry",
+    tenant_version: knownVersion(context, caller),
     idempotency: idempotency(head.idempotencyKey, `retry|${row.runId}`, {}),
     resume: { of_run: row.runId, config_version: row.configVersion, done: doneSteps(row) },
   };

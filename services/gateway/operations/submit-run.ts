@@ -2,6 +2,7 @@ import { type Problem, type SubmitRun, type Trace, traceFields } from "@converge
 import { RESERVED_VARIABLES, TRIGGER_BY } from "@convergence/pipeline/parameters.ts";
 import { pipelineIdOf } from "@convergence/pipeline/resolve.ts";
 import type { TemplateName } from "@convergence/pipeline/types.ts";
+import { MONTHLY_QUOTA, nextMonth } from "@convergence/run";
 import { requireTenant, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency, send } from "../commands.ts";
 import { type JsonObject, jsonProblems } from "../json.ts";
@@ -68,7 +69,9 @@ export async function askFor(
     case "RunRejected":
       throw new ApiProblem(outcome.status, outcome.reason, outcome.detail, {
         errors: outcome.problems,
-        ...(outcome.status === 429 || outcome.status === 503 ? { retryAfter: 60 } : {}),
+        ...(outcome.status === 429 || outcome.status === 503
+          ? { retryAfter: retryAfter(outcome.reason, context.deps.clock.now()) }
+          : {}),
       });
     case "RunRepeated": {
       const first = context.runs.get(caller.tenantId, outcome.first_run_id);
@@ -83,6 +86,11 @@ export async function askFor(
     );
   }
   return answer(command.run_id, pipelineIdOf(caller.tenantName, path), "PENDING");
+}
+
+/** When asking again may help, in seconds. */
+function retryAfter(reason: string, now: number): number {
+  return reason === MONTHLY_QUOTA ? Math.ceil((nextMonth(now) - now) / 1000) : 60;
 }
 
 function submitCommand(
@@ -107,8 +115,14 @@ function submitCommand(
     trigger_by: typeof triggerBy === "string" ? triggerBy : DEFAULT_TRIGGER_BY,
     trigger_type: "api",
     resume: null,
+    tenant_version: knownVersion(context, caller),
     idempotency: idempotency(head.idempotencyKey, `run|${provider}/${domain}/${name}`, body),
   };
+}
+
+/** The tenant as this gateway knows it: what it was told, as of a changed quota, holds for what it sends. */
+export function knownVersion({ tenants }: Context, { tenantId }: TenantCaller): number {
+  return tenants.get(tenantId)?.version ?? 0;
 }
 
 function requirePath({ provider, domain, name }: TemplateName): void {

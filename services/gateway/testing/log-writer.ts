@@ -75,6 +75,7 @@ export function acceptance(command: SubmitRun, steps: string[], at: number): Wit
     requested_at: command.meta.at,
     run: runHead(command, at),
     steps: steps.map((step_id) => plannedStep(step_id)),
+    waits: false,
   };
 }
 

@@ -233,6 +233,12 @@ async function addTenant(bus: Bus, tenantName: string, keys: KeyState[] = []): P
     onboarding: null,
     keys,
     credentials: [],
+    max_pipelines_per_month: null,
+    max_concurrent_pipelines: null,
+    suspended_at: null,
+    suspension_reason: null,
+    grants: [],
+    unrecorded: null,
   });
   await bus.append([{ topic: "tenants", key: tenantName.toLowerCase(), value }]);
 }

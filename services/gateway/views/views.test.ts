@@ -26,6 +26,7 @@ function command(runId: string, tenantId = "acme_1"): SubmitRun {
   return {
     type: "SubmitRun",
     resume: null,
+    tenant_version: 0,
     meta: { command_id: systemRandom.uuid(), tenant_id: tenantId, at: 1, sent_by: "t" },
     run_id: runId,
     provider: "gcp",

@@ -1,7 +1,7 @@
 import type { PutSchedule, StartBackfill, SubmitRun, Trace } from "@convergence/contracts";
 import { decideSubmit, type Refusal, type RunFact, type RunOrigin, type TenantRuns } from "@convergence/run";
 import type { PipelineServiceDeps } from "../deps.ts";
-import { type Moment, planRun, templateMissing } from "./plan.ts";
+import { type Moment, planRun, SUSPENDED, templateMissing } from "./plan.ts";
 import type { Tenants } from "./tenants.ts";
 
 /** What a run is decided on, besides the command. */
@@ -37,6 +37,7 @@ export class Admitting {
     if (tenant === undefined) {
       return refusal(404, "tenant-not-found", "There is no such tenant: onboard it first.");
     }
+    if (tenant.lifecycle === "SUSPENDED") return SUSPENDED;
     if (tenant.lifecycle !== "ACTIVE") {
       return refusal(409, "tenant-not-active", "The tenant is not active: finish its onboarding first.");
     }

@@ -12,7 +12,14 @@ steps:
 const parsed = parseTemplate(TEXT, "said.yml", { provider: "gcp", domain: "cost", name: "said" });
 assert.ok("template" in parsed, JSON.stringify(parsed));
 const catalogue = { find: () => parsed.template, faultsOf: () => [] };
-const tenant = { tenant_name: "Acme", lifecycle: "ACTIVE", tier: "", version: 1 } as const;
+const tenant = {
+  tenant_name: "Acme",
+  lifecycle: "ACTIVE",
+  tier: "ENTERPRISE",
+  version: 1,
+  max_pipelines_per_month: null,
+  max_concurrent_pipelines: null,
+} as const;
 
 function planned(text: string) {
   const command: SubmitRun = {
@@ -27,6 +34,7 @@ function planned(text: string) {
     trigger_by: "me",
     trigger_type: "api",
     idempotency: null,
+    tenant_version: 0,
   };
   return planRun(command, tenant, catalogue, "p");
 }
@@ -48,6 +56,7 @@ test("a run whose acceptance no record could hold is refused, and one just below
     requested_at: 0,
     run: { ...run, accepted_at: 0, trace: null, slot: null, backfill: null },
     steps,
+    waits: false,
   });
   assert.ok(event.length < 950_000, String(event.length));
 });

@@ -11,6 +11,7 @@ import {
   type Template,
 } from "@convergence/pipeline";
 import type { Plan, Refusal } from "@convergence/run";
+import { quotaOf } from "@convergence/tenant";
 import type { KnownTenant } from "./tenants.ts";
 
 /** The most that a run's variables and resolved steps may come to, in bytes: its acceptance is one record on the bus. */
@@ -24,6 +25,14 @@ export interface Moment {
   timezone: string;
 }
 
+/** Nothing new is begun for a suspended tenant, whoever asks. */
+export const SUSPENDED: Refusal = {
+  status: 403,
+  reason: "tenant-suspended",
+  detail: "The tenant is suspended: ask the platform's operators to resume it.",
+  problems: [],
+};
+
 /** Resolves what a SubmitRun asks for into the run's steps. Pure. */
 export function planRun(
   command: SubmitRun,
@@ -34,6 +43,8 @@ export function planRun(
 ): Plan {
   if (tenant === undefined)
     return refused(404, "tenant-not-found", "There is no such tenant: onboard it first.");
+  if (tenant.lifecycle === "SUSPENDED" && command.trigger_type !== "onboarding")
+    return { ok: false, refusal: SUSPENDED };
   const mayRun = tenant.lifecycle === "ACTIVE" || command.trigger_type === "onboarding";
   if (!mayRun)
     return refused(409, "tenant-not-active", "The tenant is not active: finish its onboarding first.");
@@ -52,7 +63,13 @@ export function planRun(
   const bytes = sizeOf(run, planned);
   return bytes > MAX_RUN_BYTES
     ? tooLarge(bytes)
-    : { ok: true, run, steps: planned, refusedIfHeld: resolved.ok.concurrency?.policy === "skip" };
+    : {
+        ok: true,
+        run,
+        steps: planned,
+        refusedIfHeld: resolved.ok.concurrency?.policy === "skip",
+        quota: quotaOf(tenant),
+      };
 }
 
 /** Of the texts whose length nothing else bounds. */

@@ -17,6 +17,7 @@ import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { aboutStep } from "../dispatch/ready.ts";
 import type { RunInput } from "../model.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Places } from "./places.ts";
 import { PlannedRuns } from "./planned-runs.ts";
 import { Stopping } from "./stopping.ts";
 
@@ -29,6 +30,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   readonly #deadlines: Deadlines;
   readonly #stopping: Stopping;
   readonly #planned: PlannedRuns;
+  readonly #places: Places;
   readonly #tenants: Pick<Tenants, "caughtUp">;
   readonly #clock: Clock;
   readonly #log: WriterLog;
@@ -42,6 +44,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     this.#deadlines = new Deadlines(deps);
     this.#stopping = new Stopping(deps);
     this.#planned = new PlannedRuns(deps, new Admitting(tenants, deps));
+    this.#places = new Places(deps, tenants);
     this.dispatcher = new Dispatcher(deps, (ready) => {
       const { lane, tenantId, step, attempt, trace } = ready;
       deps.log.warn(aboutStep(ready), "a lease ran out; the step is handed out again");
@@ -62,7 +65,13 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     await this.dispatcher.stop();
   }
 
+  /** A tenant's quota may be another, or it may be suspended or resumed. */
+  tenantChanged(tenantId: string): void {
+    this.#places.tenantChanged(tenantId);
+  }
+
   gained(lane: RunLane): void {
+    this.#places.gained(lane);
     for (const [tenantId, { state }] of lane.streams) {
       this.#planned.gained(lane, tenantId, state);
       for (const run of state.runs.values()) {
@@ -79,7 +88,11 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
     const { tenant_id: tenantId } = event.meta;
     switch (event.type) {
       case "RunAccepted":
+        if (event.waits) this.#places.giveOut(lane, tenantId, state);
         this.#offer(lane, tenantId, state.runs.get(event.run.run_id));
+        break;
+      case "RunReleased":
+        this.#offer(lane, tenantId, state.runs.get(event.run_id));
         break;
       case "StepStarted":
         this.dispatcher.renew(event.step.run_id, event.step.index, event.attempt);
@@ -96,6 +109,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
         break;
       case "RunFinished":
         this.#deadlines.over(event.run.run_id);
+        this.#places.giveOut(lane, tenantId, state);
         this.#letNext(lane, tenantId, event.run.concurrency, state);
         break;
       case "RunCancelAccepted":
@@ -151,6 +165,7 @@ export class Scheduling implements Acts<TenantRuns, RunEvent, RunFact> {
   }
 
   lost(partition: number): void {
+    this.#places.lost(partition);
     this.dispatcher.forget(partition);
     this.#deadlines.forget(partition);
     this.#planned.forget(partition);

@@ -163,7 +163,7 @@ type Asked = Pick<
 function submitOf(asked: Asked, trigger_type: SubmitRun["trigger_type"]): SubmitRun {
   const { meta, run_id, provider, domain, template, parameters, trigger_by } = asked;
   const what = { meta, run_id, provider, domain, template, parameters, trigger_by, trigger_type };
-  return { type: "SubmitRun", ...what, idempotency: null, resume: null };
+  return { type: "SubmitRun", ...what, idempotency: null, resume: null, tenant_version: 0 };
 }
 
 /** The schedule and the backfill that an event may have changed. */
@@ -195,6 +195,7 @@ function touchedBy(event: RunEvent): { schedule: string | null; backfill: string
     case "RunRepeated":
     case "StepFinished":
     case "StepReissued":
+    case "RunReleased":
     case "StepStarted":
       return { schedule: null, backfill: null };
   }

@@ -10,6 +10,7 @@ import {
   type Plan,
   type RunFact,
   type TenantRuns,
+  UNLIMITED,
 } from "@convergence/run";
 import { plannedStep } from "@convergence/run/testing.ts";
 import { Tenants } from "../admission/tenants.ts";
@@ -29,7 +30,7 @@ export interface History {
 }
 
 export function modelOfTests(): RunModel {
-  return runModel(new Tenants(), specs);
+  return runModel(new Tenants(() => {}), specs);
 }
 
 /**
@@ -78,6 +79,7 @@ function* lives(tenantId: string, count: number, open: number): Generator<RunFac
       {
         type: "SubmitRun",
         resume: null,
+        tenant_version: 0,
         meta: { command_id: run_id, tenant_id: tenantId, at: AT + n, sent_by: "g" },
         run_id,
         provider: "gcp",
@@ -105,6 +107,7 @@ function planOf(tenantId: string, run_id: string): Plan {
   return {
     ok: true,
     refusedIfHeld: false,
+    quota: UNLIMITED,
     run: {
       run_id,
       tenant_name: tenantId,

@@ -37,6 +37,7 @@ export function rowsOf(event: RunEvent): ProjectedRow[] {
         }),
       ];
     }
+    case "RunReleased":
     case "RunCancelAccepted":
     case "RunCancelRejected":
     case "RunRejected":

@@ -70,6 +70,7 @@ function wholeRun(tenant: string, id: string): RunFact[] {
       requested_at: AT,
       run,
       steps: [plannedStep("s")],
+      waits: false,
     },
     { type: "StepStarted", step, run_version: 2, attempt: 1, try: 1, runner: "r", started_at: AT + 1 },
     {

@@ -1,4 +1,4 @@
-import { METADATA_TABLES, type Tenant } from "@convergence/tenant";
+import { METADATA_TABLES, quotaOf, type Tenant } from "@convergence/tenant";
 import type { TableShape, Warehouse } from "@convergence/warehouse/port.ts";
 import { runOnce } from "@convergence/warehouse/run-once.ts";
 import { OnboardingStopped, type TenantServiceDeps } from "../deps.ts";
@@ -64,12 +64,17 @@ export async function provisionPlatform(deps: TenantServiceDeps): Promise<void> 
 /** Writes the tenant as of `version` into the platform's `tenants` table. */
 export async function recordTenant(deps: TenantServiceDeps, tenant: Tenant, version: number): Promise<void> {
   const table = { dataset: deps.platformDataset, table: "tenants" };
+  const quota = quotaOf(tenant);
   const row = {
     tenant_id: tenant.tenant_name,
     subscription_tier: tenant.tier,
+    max_pipelines_per_month: quota.monthly,
+    max_concurrent_pipelines: quota.concurrent,
+    suspended_at: timestamp(tenant.suspended_at),
+    suspension_reason: tenant.suspension_reason,
     is_active: tenant.lifecycle === "ACTIVE",
-    created_at: new Date(tenant.created_at).toISOString(),
-    updated_at: new Date(tenant.updated_at).toISOString(),
+    created_at: timestamp(tenant.created_at),
+    updated_at: timestamp(tenant.updated_at),
   };
   // The onboarding's key tells one incarnation of the log from another: versions begin again, ids are random.
   const name = `tenants_${tenant.tenant_id}_${tenant.onboarding?.key_id ?? ""}_v${version}`;
@@ -80,6 +85,10 @@ export async function recordTenant(deps: TenantServiceDeps, tenant: Tenant, vers
       columns: [
         { name: "tenant_id", type: "STRING" },
         { name: "subscription_tier", type: "STRING" },
+        { name: "max_pipelines_per_month", type: "INT64" },
+        { name: "max_concurrent_pipelines", type: "INT64" },
+        { name: "suspended_at", type: "TIMESTAMP" },
+        { name: "suspension_reason", type: "STRING" },
         { name: "is_active", type: "BOOL" },
         { name: "created_at", type: "TIMESTAMP" },
         { name: "updated_at", type: "TIMESTAMP" },
@@ -87,11 +96,16 @@ export async function recordTenant(deps: TenantServiceDeps, tenant: Tenant, vers
       keys: ["tenant_id"],
       version: "updated_at",
       partition: null,
-      required: Object.keys(row),
+      required: ["tenant_id", "subscription_tier", "is_active", "created_at", "updated_at"],
+      emptied: ["max_pipelines_per_month", "max_concurrent_pipelines", "suspended_at", "suspension_reason"],
       rows: [row],
       labels: { tenant: tenant.tenant_id },
     }),
   );
+}
+
+function timestamp(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }
 
 function shapeOf({ tableShapes }: TenantServiceDeps, table: string): TableShape {

@@ -28,6 +28,7 @@ export async function validate(deps: TenantServiceDeps, runs: RunWatch, tenant: 
   const value = encode({
     type: "SubmitRun",
     resume: null,
+    tenant_version: 0,
     meta: {
       command_id: deps.random.uuid(),
       tenant_id,

@@ -1,6 +1,5 @@
-import { z } from "zod";
 import { defineRoute } from "../define-route.ts";
-import { listedKey, tenantParams, time } from "../schemas.ts";
+import { customer, tenantParams } from "../schemas.ts";
 
 export const readCustomer = defineRoute({
   method: "get",
@@ -15,21 +14,7 @@ export const readCustomer = defineRoute({
   success: {
     status: 200,
     description: "The customer.",
-    schema: z
-      .object({
-        tenant_id: z.string(),
-        state: z.enum(["ONBOARDING", "ACTIVE", "SUSPENDED", "OFFBOARDED"]),
-        tier: z.string(),
-        created_at: time,
-        updated_at: time,
-        quota: z.object({
-          max_pipelines_per_month: z.int().nullable(),
-          max_concurrent_pipelines: z.int().nullable(),
-        }),
-        usage: z.object({ pipelines_this_month: z.int(), running_pipelines: z.int() }),
-        api_keys: z.array(listedKey),
-      })
-      .meta({ id: "Customer" }),
+    schema: customer,
   },
   problems: [401, 403, 404],
   async handle({ gateway, caller, params }) {

@@ -19,6 +19,7 @@ export interface AuditEntry {
 
 const COMMANDS: Readonly<Record<string, string>> = {
   OnboardTenant: "tenant.onboard",
+  UpdateTenant: "tenant.update",
   IssueApiKey: "api-key.issue",
   RotateApiKey: "api-key.rotate",
   RevokeApiKey: "api-key.revoke",
@@ -42,6 +43,8 @@ export function auditEntry(event: TenantEvent): AuditEntry | null {
       return done("tenant.onboard", null);
     case "OnboardingFailed":
       return { ...done("tenant.onboard", null), outcome: "failed", reason: event.reason };
+    case "TenantUpdated":
+      return asked(event.by, event.action, null);
     case "KeyRequested":
       return event.replaces === null
         ? asked(event.by, "api-key.issue", event.key_id)
@@ -74,6 +77,7 @@ export function auditEntry(event: TenantEvent): AuditEntry | null {
     case "KeyEndAnnounced":
     case "KeyRevocationAnnounced":
     case "ValidationRequested":
+    case "TenantRecorded":
       return null;
   }
 }

@@ -117,7 +117,7 @@ export class RunStore {
       .map(({ detail }) => readRow(detail));
   }
 
-  /** How many runs a tenant has started since, and how many are open. */
+  /** How many runs a tenant has started since that count against its quota, and how many are open. */
   usage(tenantId: string, since: number): { started: number; open: number } {
     const count = (condition: string, ...values: (string | number)[]) =>
       Number(
@@ -126,7 +126,10 @@ export class RunStore {
           .get(tenantId, ...values)?.n ?? 0,
       );
     return {
-      started: count("start_time >= ?", since),
+      started: count(
+        "start_time >= ? AND detail ->> 'kind' = 'accepted' AND detail ->> 'triggerType' <> 'onboarding'",
+        since,
+      ),
       open: count("status IN ('PENDING', 'RUNNING')"),
     };
   }
