@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -7,7 +7,8 @@ import { parseTemplate, resolve } from "@convergence/pipeline";
 import { qualityStatement } from "@convergence/pipeline/data-quality/statement.ts";
 import type { Field } from "@convergence/warehouse/port.ts";
 import { loadBilling, localClient, totals } from "./demo/bigquery.ts";
-import { billingSample } from "./demo/billing-rows.ts";
+import { gcpRows } from "./demo/gcp-sample.ts";
+import { configsWith } from "./testing/configs.ts";
 import { call, eventually, onboard, tenantClient } from "./testing/http.ts";
 import { freshPlace, type Place, type Platform, startPlatform } from "./testing/platform.ts";
 import { type Analyzer, startAnalyzer } from "./testing/sql/analyzer.ts";
@@ -32,9 +33,21 @@ const MAKERS: Record<string, RegExp> = {
   "libs/warehouse/bigquery/jobs.ts": /^DROP TABLE IF EXISTS/,
   "libs/warehouse/merge/query-statement.ts": /^MERGE .+_merge_twins/s,
   "libs/warehouse/merge/statement.ts": /^MERGE /,
+  "services/step-runner/steps/bigquery-load.ts": /^SELECT \* FROM `_convergence_load_/,
   "services/step-runner/steps/dataset-check.ts": /^SELECT COUNT\(\*\) AS row_count FROM/,
   "services/step-runner/steps/merge-query.ts": /^SELECT MIN\(/,
 };
+
+/** Its two files go through a table between. */
+const LOAD = `steps:
+  - step_id: load
+    type: bigquery_load
+    files: ["*.csv"]
+    format: csv
+    csv: { header_rows: 1 }
+    schema: [{ name: n, type: INTEGER }]
+    destination: { table: loaded, write_mode: overwrite }
+`;
 
 /** Tables that the docs' example of checks is about. */
 const CHECKED: Field[] = [
@@ -84,6 +97,8 @@ function templates(): string[] {
 describe("every SQL text that the product sends passes Google's own analyzer", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "convergence-sql-"));
   const record = path.join(folder, "sent");
+  const inbox = path.join(folder, "inbox");
+  let configs = "";
   let place: Place;
   let platform: Platform;
   let analyzer: Analyzer | undefined;
@@ -94,10 +109,15 @@ describe("every SQL text that the product sends passes Google's own analyzer", (
   before(async () => {
     recordSql(record);
     place = await freshPlace();
+    mkdirSync(path.join(inbox, "analyzed"), { recursive: true });
+    for (const name of ["a", "b"]) writeFileSync(path.join(inbox, "analyzed", `${name}.csv`), "n\n1\n");
+    configs = await configsWith({ load: LOAD });
     const recorder = path.join(import.meta.dirname, "testing", "sql", "recorder.ts");
     platform = await startPlatform(place, {
       NODE_OPTIONS: `--import ${JSON.stringify(recorder)}`,
       [RECORD_SQL_TO]: record,
+      CONVERGENCE_CONFIGS_DIR: configs,
+      CONVERGENCE_INBOX: inbox,
     });
     try {
       analyzer = await startAnalyzer();
@@ -109,32 +129,36 @@ describe("every SQL text that the product sends passes Google's own analyzer", (
     await analyzer?.close();
     await platform.end("SIGKILL");
     await place.remove();
-    rmSync(folder, { recursive: true });
+    for (const made of [folder, configs]) rmSync(made, { recursive: true });
   });
 
   test("a journey through all that sends SQL", async () => {
     const client = localClient(platform.bigQueryUrl, PROJECT);
     const key = await onboard(platform.url, "analyzed");
-    const sample = billingSample(root);
+    const sample = gcpRows();
     await loadBilling(client, "analyzed", sample);
     await totals(client, `${PROJECT}.analyzed.billing`, sample.costColumn);
     const tenant = tenantClient(platform.url, "analyzed", key);
-    for (const template of templates()) {
-      const text = readFileSync(path.join(root, "configs", `${template}.yml`), "utf8");
+    const all = [...templates(), "gcp/example/load"];
+    for (const template of all) {
+      const text = readFileSync(path.join(configs, `${template}.yml`), "utf8");
       const variables = { date: "2025-11-15", cost_column: sample.costColumn };
       const run = await tenant.run(template, text.includes("{date}") ? variables : {});
       const { body } = await tenant.finished(run.body.pipeline_logging_id);
       assert.equal(body.status, "COMPLETE", `${template}: ${JSON.stringify(body)}`);
     }
-    await projected(client, templates().length);
+    await projected(client, all.length);
     tables = await tablesOf(client);
     await recreated();
     const lines = readFileSync(record, "utf8").trim().split("\n");
     sent = lines.flatMap((line) => readSent(line) ?? []);
     // Tables that came and went are known by their making.
     const names = new Set(tables.map(({ dataset, table }) => `${dataset}.${table}`));
-    const gone = lines.flatMap((line) => readMade(line) ?? []);
-    tables.push(...gone.filter(({ dataset, table }) => !names.has(`${dataset}.${table}`)));
+    for (const made of lines.flatMap((line) => readMade(line) ?? [])) {
+      const name = `${made.dataset}.${made.table}`;
+      if (!names.has(name)) tables.push(made);
+      names.add(name);
+    }
     assert.ok(sent.length > 0);
   });
 

@@ -114,10 +114,15 @@ const request = z.union([
   z.object({ configuration: z.object({ query }) }).transform(({ configuration }) => configuration.query),
 ]);
 
-const made = z.object({
-  tableReference: z.object({ datasetId: z.string(), tableId: z.string() }),
-  schema: z.object({ fields: z.array(field) }),
-});
+const reference = z.object({ datasetId: z.string(), tableId: z.string() });
+const schema = z.object({ fields: z.array(field) });
+
+const made = z.union([
+  z.object({ tableReference: reference, schema }),
+  z
+    .object({ configuration: z.object({ load: z.object({ destinationTable: reference, schema }) }) })
+    .transform(({ configuration: { load } }) => ({ ...load, tableReference: load.destinationTable })),
+]);
 
 /** Reads one recorded request; undefined where it makes no table. */
 export function readMade(line: string): KnownTable | undefined {

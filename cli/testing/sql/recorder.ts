@@ -5,6 +5,8 @@ import { ClientRequest, OutgoingMessage } from "node:http";
 export const RECORD_SQL_TO = "RECORD_SQL_TO";
 
 const PATHS = /^\/bigquery\/v2\/projects\/[^/]+\/(queries|jobs|datasets\/[^/]+\/tables)(\?|$)/;
+/** The beginning of an upload names the table and its columns; the file follows in requests of its own. */
+const UPLOAD = /^\/upload\/bigquery\/v2\/projects\/[^/]+\/jobs\?uploadType=resumable/;
 
 /**
  * Records the body of every query that this process sends to a BigQuery, whoever sends it and whether it is run or only
@@ -17,7 +19,9 @@ export function recordSql(file: string): void {
     parts.set(request, [...(parts.get(request) ?? []), Buffer.from(chunk)]);
   };
   const isOurs = (request: object): boolean =>
-    request instanceof ClientRequest && request.method === "POST" && PATHS.test(request.path);
+    request instanceof ClientRequest &&
+    request.method === "POST" &&
+    (PATHS.test(request.path) || UPLOAD.test(request.path));
   const replace = (
     name: "write" | "end",
     before: (request: OutgoingMessage, chunk: unknown) => void,
