@@ -6,7 +6,7 @@ import { ApiProblem, unavailable } from "../problem.ts";
 import { OUTCOME_MS } from "../views/runs/fold.ts";
 import { isOver, type RunRow } from "../views/runs/row.ts";
 import type { Context, RequestHead } from "./context.ts";
-import { findRun } from "./read-runs.ts";
+import { CATCH_UP_MS, findRun } from "./read-runs.ts";
 import { type RunDetail, runDetail } from "./run-shapes.ts";
 import { askFor, knownVersion, type Triggered } from "./submit-run.ts";
 
@@ -61,7 +61,7 @@ export async function retryRun(
   runId: string,
   head: RequestHead,
 ): Promise<Triggered & { retry_of: string }> {
-  const row = await findRun(context, caller, runId);
+  const row = await latest(context, caller, await findRun(context, caller, runId));
   const { template } = row;
   if (row.status !== "FAILED" && row.status !== "CANCELLED") throw notToRetry(row);
   if (template === undefined) throw notToRetry(row);
@@ -81,6 +81,13 @@ export async function retryRun(
     resume: { of_run: row.runId, config_version: row.configVersion, done: doneSteps(row) },
   };
   return { ...(await askFor(context, caller, template, { command, body }, head)), retry_of: row.runId };
+}
+
+/** The run as the log has it by now: another gateway may have shown its end already. @throws ApiProblem 503 */
+async function latest(context: Context, { tenantId }: TenantCaller, row: RunRow): Promise<RunRow> {
+  if (isOver(row)) return row;
+  if (!(await context.runs.follower.caughtUp(CATCH_UP_MS))) throw undecided();
+  return context.runs.get(tenantId, row.runId) ?? row;
 }
 
 /** The steps that need not be done again: completed by this run, or by the one that it retried. */
