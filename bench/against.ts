@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { percentile } from "./client.ts";
 import { type EngineFigures, measureEngine } from "./engine.ts";
 
 const ROUNDS = 5;
@@ -44,8 +45,14 @@ export async function benchAgainst(): Promise<void> {
 function compare(ref: string, before: EngineFigures[], now: EngineFigures[]): boolean {
   let good = true;
   for (const { name, what, more } of FIGURES) {
-    const then = median(before.map((figures) => figures[name]));
-    const today = median(now.map((figures) => figures[name]));
+    const then = percentile(
+      before.map((figures) => figures[name]),
+      0.5,
+    );
+    const today = percentile(
+      now.map((figures) => figures[name]),
+      0.5,
+    );
     const slower = more ? then / today : today / then;
     good &&= slower <= 1.1;
     console.log(
@@ -53,11 +60,6 @@ function compare(ref: string, before: EngineFigures[], now: EngineFigures[]): bo
     );
   }
   return good;
-}
-
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function command(program: string, args: string[], cwd: string): void {

@@ -1,3 +1,4 @@
+import { iso } from "@convergence/runtime/iso.ts";
 import type { SeenRun } from "../../simulation/oracle/runs.ts";
 import type { RunRow, ShownRun, StepRow, TenantTables } from "./evidence.ts";
 import { type Case, expectSame, type Rule } from "./rule.ts";
@@ -126,8 +127,4 @@ function byId<T>(subject: Case, where: string, rows: readonly T[], idOf: (row: T
     found.set(idOf(row), row);
   }
   return found;
-}
-
-function iso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }

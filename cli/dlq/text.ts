@@ -3,6 +3,7 @@ import { originalHeaders } from "@convergence/bus/dead-letter.ts";
 import type { Letter } from "@convergence/bus/letter-box.ts";
 import { decode } from "@convergence/contracts";
 import { scrubText, withoutSecrets } from "@convergence/runtime";
+import { iso } from "@convergence/runtime/iso.ts";
 import { idOf } from "./letters.ts";
 
 /** So much of an unreadable value is shown, in bytes. */
@@ -143,8 +144,4 @@ function columns(rows: readonly string[][]): string {
         .trimEnd(),
     )
     .join("\n");
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -1,4 +1,5 @@
 import { encode, type PendingReply, type ReplyTo, type TenantReply } from "@convergence/contracts";
+import { iso } from "@convergence/runtime/iso.ts";
 import { keyOf, type Tenant } from "@convergence/tenant";
 import { keyAad } from "./api-keys/issue.ts";
 import type { TenantServiceDeps } from "./deps.ts";
@@ -62,11 +63,6 @@ export async function replyCredential(
   const body = JSON.stringify({ name, provider, credential_type, ...times });
   await reply(deps, waiting.command_id, waiting.reply_to, { status: 200, body });
 }
-
-function iso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
-}
-
 async function replyWithKey(
   deps: TenantServiceDeps,
   tenant: Tenant,

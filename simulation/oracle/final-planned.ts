@@ -1,4 +1,5 @@
 import type { Gateway } from "@convergence/gateway/gateway.ts";
+import { iso } from "@convergence/runtime/iso.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { callerOf } from "./final-views.ts";
 import type { Oracle } from "./oracle.ts";
@@ -14,7 +15,7 @@ export async function checkPlanned(oracle: Oracle, cluster: Cluster, violation: 
       const { schedules } = await gateway.schedules(callerOf(tenantId, tenantId), tenantId);
       const known = [...(states.at(-1)?.schedules.values() ?? [])].map((state) => ({
         name: state.schedule.name,
-        last_slot: state.last_slot === null ? null : new Date(state.last_slot).toISOString(),
+        last_slot: iso(state.last_slot),
         last_run_id: state.last_run_id,
         last_refusal: state.last_refusal,
       }));

@@ -1,4 +1,5 @@
 import type { ResolvedStep } from "@convergence/pipeline";
+import { iso } from "@convergence/runtime/iso.ts";
 import type { MemoryWarehouse, Row } from "@convergence/warehouse/memory/warehouse.ts";
 import type { Oracle } from "./oracle.ts";
 import type { SeenRun } from "./runs.ts";
@@ -143,8 +144,4 @@ function countByStep(rows: Row[]): Map<string, number> {
 
 function pick(row: Row, names: string[]): Row {
   return Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
-}
-
-function iso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }

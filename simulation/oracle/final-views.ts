@@ -1,6 +1,7 @@
 import type { TenantCaller } from "@convergence/gateway/access.ts";
 import type { Gateway } from "@convergence/gateway/gateway.ts";
 import { storeRuns, type TenantRuns } from "@convergence/run";
+import { iso } from "@convergence/runtime/iso.ts";
 import type { TenantState } from "@convergence/tenant";
 import { PartitionWriter } from "@convergence/writer";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -133,8 +134,4 @@ async function checkList(
 
 export function callerOf(tenantId: string, tenantName: string): TenantCaller {
   return { kind: "tenant", tenantId, tenantName, keyId: "oracle", scopes: ["run", "read"] };
-}
-
-function iso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }

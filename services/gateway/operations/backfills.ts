@@ -1,5 +1,6 @@
 import type { Backfill } from "@convergence/contracts";
 import type { TemplateName } from "@convergence/pipeline/types.ts";
+import { iso } from "@convergence/runtime/iso.ts";
 import { requireTenant, type TenantCaller } from "../access.ts";
 import { commandMeta, idempotency } from "../commands.ts";
 import type { JsonObject } from "../json.ts";
@@ -76,8 +77,8 @@ export async function readBackfill(context: Context, caller: TenantCaller, id: s
     template: `${provider}/${domain}/${template}`,
     ...{ from, to, variables, max_concurrent, trigger_by },
     status: statusOf(row),
-    start_time: new Date(acceptedAt).toISOString(),
-    end_time: endedAt === null ? null : new Date(endedAt).toISOString(),
+    start_time: iso(acceptedAt),
+    end_time: iso(endedAt),
     dates: {
       total: datesOf(backfill),
       waiting: datesOf(backfill) - begun,

@@ -1,5 +1,6 @@
 import type { CredentialState } from "@convergence/contracts";
 import { type CredentialType, credentialFault, sealedCredentialAad } from "@convergence/keys/credential.ts";
+import { iso } from "@convergence/runtime/iso.ts";
 import { credentialOf } from "@convergence/tenant";
 import { z } from "zod";
 import { type AdminCaller, requireTenant, type TenantCaller } from "../access.ts";
@@ -8,28 +9,21 @@ import { ApiProblem, invalidField, unavailable } from "../problem.ts";
 import { type Context, OWN_VIEW_MS, type RequestHead } from "./context.ts";
 import { requireKnownTenant } from "./customers.ts";
 
-/** A credential as it is shown: never its secret. Times are ISO 8601 in UTC. */
-export interface ListedCredential {
-  name: string;
-  provider: string;
-  credential_type: string;
-  created_at: string;
-  updated_at: string;
-}
-
 export interface CredentialRequest {
   provider: string;
   credential_type: CredentialType;
   value: string;
 }
 
-const stored = z.object({
+const listedCredential = z.object({
   name: z.string(),
   provider: z.string(),
   credential_type: z.string(),
   created_at: z.string(),
   updated_at: z.string(),
 });
+/** A credential as it is shown: never its secret. Times are ISO 8601 in UTC. */
+export type ListedCredential = z.output<typeof listedCredential>;
 
 /** A tenant's credentials, by name. @throws ApiProblem 403, 404 */
 export function listCredentials(
@@ -102,10 +96,10 @@ export async function setCredential(
     },
     head.trace,
   );
-  const answer = stored.parse(JSON.parse(granted.body));
+  const answer = listedCredential.parse(JSON.parse(granted.body));
   await tenants.waitFor(meta.tenant_id, OWN_VIEW_MS, (tenant) => {
     const known = credentialOf(tenant, name);
-    return known !== undefined && new Date(known.updated_at).toISOString() >= answer.updated_at;
+    return known !== undefined && iso(known.updated_at) >= answer.updated_at;
   });
   return answer;
 }
@@ -145,6 +139,5 @@ function listed({
   created_at,
   updated_at,
 }: CredentialState): ListedCredential {
-  const [created, updated] = [created_at, updated_at].map((ms) => new Date(ms).toISOString());
-  return { name, provider, credential_type, created_at: created ?? "", updated_at: updated ?? "" };
+  return { name, provider, credential_type, created_at: iso(created_at), updated_at: iso(updated_at) };
 }

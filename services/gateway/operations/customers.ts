@@ -1,4 +1,5 @@
 import { monthOf } from "@convergence/run";
+import { iso } from "@convergence/runtime/iso.ts";
 import { quotaOf } from "@convergence/tenant";
 import { type AdminCaller, requireTenant, type TenantCaller } from "../access.ts";
 import { ApiProblem } from "../problem.ts";
@@ -31,15 +32,14 @@ export async function readCustomer(
   if (tenant === undefined) throw unknownTenant();
   const usage = await context.runs.usage(tenant.tenant_id, monthOf(context.deps.clock.now()));
   const quota = quotaOf(tenant);
-  const { suspended_at } = tenant;
   return {
     tenant_id: tenant.tenant_name,
     state: tenant.lifecycle,
-    suspended_at: suspended_at === null ? null : new Date(suspended_at).toISOString(),
+    suspended_at: iso(tenant.suspended_at),
     suspension_reason: tenant.suspension_reason,
     tier: tenant.tier,
-    created_at: new Date(tenant.created_at).toISOString(),
-    updated_at: new Date(tenant.updated_at).toISOString(),
+    created_at: iso(tenant.created_at),
+    updated_at: iso(tenant.updated_at),
     quota: {
       max_pipelines_per_month: quota.monthly,
       max_concurrent_pipelines: quota.concurrent,

@@ -1,3 +1,4 @@
+import { iso } from "@convergence/runtime/iso.ts";
 import type { RunRow, StepRow } from "../views/runs/row.ts";
 
 /** A run as the specification prints it. Times are ISO 8601 in UTC. */
@@ -91,8 +92,4 @@ export function runStep(step: StepRow, index: number): RunStep {
     attempt: step.attempt,
     error_message: step.errorMessage,
   };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

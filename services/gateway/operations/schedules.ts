@@ -2,6 +2,7 @@ import type { Schedule, ScheduleState } from "@convergence/contracts";
 import { cronProblems, nextSlots } from "@convergence/cron";
 import { resolveParameters } from "@convergence/pipeline/parameters.ts";
 import type { TemplateName } from "@convergence/pipeline/types.ts";
+import { iso } from "@convergence/runtime/iso.ts";
 import { requireTenant, type TenantCaller } from "../access.ts";
 import { commandMeta } from "../commands.ts";
 import type { JsonObject } from "../json.ts";
@@ -151,7 +152,7 @@ function templateOf(path: string): TemplateName {
 function shown(state: ScheduleState, now: number): ShownSchedule {
   const { schedule, done_to, passed_from, passed_to } = state;
   const { name, cron, timezone, catch_up_max, enabled } = schedule;
-  const next = enabled ? nextSlots(schedule, Math.max(done_to, now), SHOWN_SLOTS).map(iso) : [];
+  const next = enabled ? nextSlots(schedule, Math.max(done_to, now), SHOWN_SLOTS).map((ms) => iso(ms)) : [];
   const variables: JsonObject = JSON.parse(schedule.parameters);
   return {
     ...{ name, template: `${schedule.provider}/${schedule.domain}/${schedule.template}`, variables },
@@ -159,7 +160,7 @@ function shown(state: ScheduleState, now: number): ShownSchedule {
     updated_at: iso(state.set_at),
     next_run_at: next[0] ?? null,
     next_runs: next,
-    last_slot: state.last_slot === null ? null : iso(state.last_slot),
+    last_slot: iso(state.last_slot),
     last_run_id: state.last_run_id,
     last_refusal: state.last_refusal,
     last_skipped:
@@ -169,8 +170,4 @@ function shown(state: ScheduleState, now: number): ShownSchedule {
 
 function catchUpOf(text: string): ScheduleRequest["catch_up"] {
   return text === "last" || text === "all" ? text : "none";
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,5 +1,6 @@
 import type { RunHead, StepFinished, StepHead, StepStarted } from "@convergence/contracts";
 import type { RunEvent } from "@convergence/run";
+import { iso } from "@convergence/runtime/iso.ts";
 import type { MergeJob } from "@convergence/warehouse/port.ts";
 
 export type Row = MergeJob["rows"][number];
@@ -30,7 +31,7 @@ export function rowsOf(event: RunEvent): ProjectedRow[] {
         runRow(run, {
           ...headColumns(run),
           status,
-          end_time: timestamp(finished_at),
+          end_time: iso(finished_at),
           duration_ms: finished_at - run.accepted_at,
           error_message: error_message ?? undefined,
           run_version,
@@ -55,7 +56,7 @@ export function rowsOf(event: RunEvent): ProjectedRow[] {
 }
 
 function runRow(run: RunHead, columns: Row): ProjectedRow {
-  const row = { pipeline_logging_id: run.run_id, start_time: timestamp(run.accepted_at), ...columns };
+  const row = { pipeline_logging_id: run.run_id, start_time: iso(run.accepted_at), ...columns };
   return { dataset: run.tenant_name, table: "pipeline_runs", key: run.run_id, row };
 }
 
@@ -75,7 +76,7 @@ function headColumns(run: RunHead): Row {
 function runningRow({ step, run_version, runner }: StepStarted): ProjectedRow {
   const row = {
     pipeline_logging_id: step.run_id,
-    start_time: timestamp(step.run_accepted_at),
+    start_time: iso(step.run_accepted_at),
     status: "RUNNING",
     worker_instance: runner,
     run_version,
@@ -99,7 +100,7 @@ function stepRow(step: StepHead, columns: Row): ProjectedRow {
 function startedColumns(event: StepStarted): Row {
   return {
     status: "RUNNING",
-    start_time: timestamp(event.started_at),
+    start_time: iso(event.started_at),
     attempt: event.attempt,
     step_version: event.run_version,
   };
@@ -108,8 +109,8 @@ function startedColumns(event: StepStarted): Row {
 function finishedColumns(event: StepFinished): Row {
   return {
     status: event.status,
-    start_time: timestamp(event.started_at),
-    end_time: timestamp(event.finished_at),
+    start_time: iso(event.started_at),
+    end_time: iso(event.finished_at),
     duration_ms: event.finished_at - event.started_at,
     rows_processed: event.rows_processed ?? undefined,
     bytes_processed: event.bytes_processed ?? undefined,
@@ -119,11 +120,6 @@ function finishedColumns(event: StepFinished): Row {
     step_version: event.run_version,
   };
 }
-
-function timestamp(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
 type Shape = Pick<MergeJob, "columns" | "keys" | "version" | "partition" | "required">;
 
 /** How each table's rows are merged. */

@@ -1,4 +1,5 @@
 import { encode, type KeyState } from "@convergence/contracts";
+import { iso } from "@convergence/runtime/iso.ts";
 import type { Tenant } from "@convergence/tenant";
 import type { MergeJob } from "@convergence/warehouse/port.ts";
 import { runOnce } from "@convergence/warehouse/run-once.ts";
@@ -37,7 +38,7 @@ export async function announceEnd(deps: TenantServiceDeps, tenant: Tenant, key: 
     tenant,
     key,
     { purpose: "end", version: "expires_at" },
-    { expires_at: timestamp(expires_at) },
+    { expires_at: iso(expires_at) },
   );
 }
 
@@ -69,7 +70,7 @@ export async function announceRevocation(
     tenant,
     key,
     { purpose: "revoke", version: "revoked_at" },
-    { is_active: false, revoked_at: timestamp(revoked_at) },
+    { is_active: false, revoked_at: iso(revoked_at) },
   );
 }
 
@@ -100,8 +101,8 @@ async function mergeKey(
           tenant_id: tenant.tenant_name,
           api_key_hash: base64(key.hash),
           encrypted_api_key: base64(key.encrypted),
-          created_at: timestamp(key.created_at),
-          expires_at: timestamp(key.expires_at),
+          created_at: iso(key.created_at),
+          expires_at: iso(key.expires_at),
           scopes: key.scopes,
           ...values,
         },
@@ -110,11 +111,6 @@ async function mergeKey(
     }),
   );
 }
-
-function timestamp(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
-}
-
 function base64(bytes: Buffer | null): string | undefined {
   return bytes?.toString("base64");
 }

@@ -1,6 +1,7 @@
 import { type CredentialState, encode } from "@convergence/contracts";
 import { KeyEncryptionError } from "@convergence/keys";
 import { credentialAad, sealedCredentialAad } from "@convergence/keys/credential.ts";
+import { iso } from "@convergence/runtime/iso.ts";
 import type { Tenant, TenantFact } from "@convergence/tenant";
 import type { MergeJob } from "@convergence/warehouse/port.ts";
 import { runOnce } from "@convergence/warehouse/run-once.ts";
@@ -104,8 +105,4 @@ async function mergeRow(
       labels: { tenant: tenant.tenant_id },
     }),
   );
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,3 +1,4 @@
+import { iso } from "@convergence/runtime/iso.ts";
 import { METADATA_TABLES, quotaOf, type Tenant } from "@convergence/tenant";
 import type { TableShape, Warehouse } from "@convergence/warehouse/port.ts";
 import { runOnce } from "@convergence/warehouse/run-once.ts";
@@ -70,11 +71,11 @@ export async function recordTenant(deps: TenantServiceDeps, tenant: Tenant, vers
     subscription_tier: tenant.tier,
     max_pipelines_per_month: quota.monthly,
     max_concurrent_pipelines: quota.concurrent,
-    suspended_at: timestamp(tenant.suspended_at),
+    suspended_at: iso(tenant.suspended_at),
     suspension_reason: tenant.suspension_reason,
     is_active: tenant.lifecycle === "ACTIVE",
-    created_at: timestamp(tenant.created_at),
-    updated_at: timestamp(tenant.updated_at),
+    created_at: iso(tenant.created_at),
+    updated_at: iso(tenant.updated_at),
   };
   // The onboarding's key tells one incarnation of the log from another: versions begin again, ids are random.
   const name = `tenants_${tenant.tenant_id}_${tenant.onboarding?.key_id ?? ""}_v${version}`;
@@ -103,11 +104,6 @@ export async function recordTenant(deps: TenantServiceDeps, tenant: Tenant, vers
     }),
   );
 }
-
-function timestamp(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
-}
-
 function shapeOf({ tableShapes }: TenantServiceDeps, table: string): TableShape {
   const shape = tableShapes[table];
   if (shape === undefined) throw new Error(`no shape for table ${table}: see configs/metadata/schemas`);
