@@ -10,6 +10,7 @@ import { startPipelineService } from "@convergence/pipeline-service";
 import { metrics } from "@convergence/runtime/metrics.ts";
 import { startStepRunner } from "@convergence/step-runner";
 import { NO_KEYS } from "@convergence/step-runner/testing/no-secrets.ts";
+import { NEW_TENANT } from "@convergence/tenant";
 import { memoryWarehouse } from "@convergence/warehouse/memory/warehouse.ts";
 import { TABLE_SHAPES } from "./cluster/materials.ts";
 import { Prng } from "./world/prng.ts";
@@ -170,6 +171,7 @@ class Fairness {
 function known(tenant: string): Uint8Array {
   return encode({
     type: "TenantSnapshot",
+    ...NEW_TENANT,
     tenant_id: tenant,
     tenant_name: tenant,
     version: 1,
@@ -179,15 +181,6 @@ function known(tenant: string): Uint8Array {
     tier: "ENTERPRISE",
     created_at: 1,
     updated_at: 2,
-    onboarding: null,
-    keys: [],
-    credentials: [],
-    max_pipelines_per_month: null,
-    max_concurrent_pipelines: null,
-    suspended_at: null,
-    suspension_reason: null,
-    grants: [],
-    unrecorded: null,
   });
 }
 

@@ -11,6 +11,7 @@ import { runModel } from "@convergence/pipeline-service/model.ts";
 import { PlannedRuns } from "@convergence/pipeline-service/scheduling/planned-runs.ts";
 import type { RunEvent } from "@convergence/run";
 import type { Clock } from "@convergence/runtime/clock.ts";
+import { NEW_TENANT } from "@convergence/tenant";
 import { writeLog } from "@convergence/writer";
 import { Prng } from "./world/prng.ts";
 import { World } from "./world/world.ts";
@@ -86,11 +87,9 @@ test("in a year of two instances that are killed and whose clocks differ, each s
     if (reader.read(record.offset, entry) === "counted" && entry.type !== "Claimed") events.push(entry);
   });
   const snapshot = encode({
+    ...NEW_TENANT,
     ...{ type: "TenantSnapshot", tenant_id: "acme", tenant_name: "Acme", version: 1, inputs: [] },
     ...{ recent_commands: [], lifecycle: "ACTIVE", tier: "ENTERPRISE", created_at: 1, updated_at: 2 },
-    ...{ onboarding: null, keys: [], credentials: [] },
-    ...{ max_pipelines_per_month: null, max_concurrent_pipelines: null, suspended_at: null },
-    ...{ suspension_reason: null, grants: [], unrecorded: null },
   });
   void bus.append([{ topic: "tenants", key: "acme", value: snapshot }]);
   const wanted = [

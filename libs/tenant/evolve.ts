@@ -14,7 +14,15 @@ import {
   credentialRequested,
   credentialStored,
 } from "./evolve-credentials.ts";
-import { keyOf, MAX_KEYS, pendingReply, type Tenant, type TenantEvent, type TenantState } from "./state.ts";
+import {
+  keyOf,
+  MAX_KEYS,
+  NEW_TENANT,
+  pendingReply,
+  type Tenant,
+  type TenantEvent,
+  type TenantState,
+} from "./state.ts";
 import { updated } from "./update.ts";
 
 /** Folds an event into a tenant. Pure; never fails on a counted event. */
@@ -120,21 +128,11 @@ function accepted(tenant: TenantState, event: OnboardingAccepted): Tenant {
     trace: event.trace,
   };
   return {
+    ...(tenant ?? { ...NEW_TENANT, tier: event.tier, created_at: at }),
     tenant_id,
     tenant_name: event.tenant_name,
-    lifecycle: tenant?.lifecycle ?? "ONBOARDING",
-    tier: tenant?.tier ?? event.tier,
-    created_at: tenant?.created_at ?? at,
     updated_at: at,
     onboarding: fresh,
-    keys: tenant?.keys ?? [],
-    credentials: tenant?.credentials ?? [],
-    max_pipelines_per_month: tenant?.max_pipelines_per_month ?? null,
-    max_concurrent_pipelines: tenant?.max_concurrent_pipelines ?? null,
-    suspended_at: tenant?.suspended_at ?? null,
-    suspension_reason: tenant?.suspension_reason ?? null,
-    grants: tenant?.grants ?? [],
-    unrecorded: tenant?.unrecorded ?? null,
   };
 }
 

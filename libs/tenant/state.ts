@@ -18,6 +18,24 @@ export type TenantFact = Unstamped<TenantEvent>;
 export type Tenant = Readonly<Omit<TenantSnapshot, "type" | "version" | "inputs" | "recent_commands">>;
 export type TenantState = Tenant | null;
 
+/** A tenant before anything happened to it. */
+export const NEW_TENANT: Omit<Tenant, "tenant_id"> = {
+  tenant_name: "",
+  lifecycle: "ONBOARDING",
+  tier: "",
+  created_at: 0,
+  updated_at: 0,
+  onboarding: null,
+  keys: [],
+  credentials: [],
+  max_pipelines_per_month: null,
+  max_concurrent_pipelines: null,
+  suspended_at: null,
+  suspension_reason: null,
+  grants: [],
+  unrecorded: null,
+};
+
 /** The tables that every tenant's dataset has: configs/metadata/schemas/*.json. */
 export const METADATA_TABLES = [
   "api_keys",

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { metrics } from "@convergence/runtime/metrics.ts";
-import type { Tenant, TenantEvent, TenantFact } from "@convergence/tenant";
+import { NEW_TENANT, type Tenant, type TenantEvent, type TenantFact } from "@convergence/tenant";
 import { tenantCounting } from "./metrics.ts";
 
 /** A tenant whose onboarding began at 1 s. */
 const TENANT: Tenant = {
+  ...NEW_TENANT,
   tenant_id: "acme",
   tenant_name: "acme",
-  lifecycle: "ONBOARDING",
   tier: "ENTERPRISE",
   created_at: 1_000,
   updated_at: 1_000,
@@ -27,14 +27,6 @@ const TENANT: Tenant = {
     started_at: 1_000,
     trace: null,
   },
-  keys: [],
-  credentials: [],
-  max_pipelines_per_month: null,
-  max_concurrent_pipelines: null,
-  suspended_at: null,
-  suspension_reason: null,
-  grants: [],
-  unrecorded: null,
 };
 
 const at = (time: number, fact: TenantFact): TenantEvent => ({

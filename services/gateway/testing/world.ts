@@ -17,6 +17,7 @@ import { hashApiKey, hpkeSealing, newApiKey } from "@convergence/keys";
 import { type Clock, systemClock } from "@convergence/runtime/clock.ts";
 import { metrics } from "@convergence/runtime/metrics.ts";
 import { systemRandom } from "@convergence/runtime/random.ts";
+import { NEW_TENANT } from "@convergence/tenant";
 import {
   type Gateway,
   type GatewayDeps,
@@ -221,6 +222,7 @@ async function addKey(
 async function addTenant(bus: Bus, tenantName: string, keys: KeyState[] = []): Promise<void> {
   const value = encode({
     type: "TenantSnapshot",
+    ...NEW_TENANT,
     tenant_id: tenantName.toLowerCase(),
     tenant_name: tenantName,
     version: 1,
@@ -230,15 +232,7 @@ async function addTenant(bus: Bus, tenantName: string, keys: KeyState[] = []): P
     tier: "STARTER",
     created_at: 1,
     updated_at: 2,
-    onboarding: null,
     keys,
-    credentials: [],
-    max_pipelines_per_month: null,
-    max_concurrent_pipelines: null,
-    suspended_at: null,
-    suspension_reason: null,
-    grants: [],
-    unrecorded: null,
   });
   await bus.append([{ topic: "tenants", key: tenantName.toLowerCase(), value }]);
 }
