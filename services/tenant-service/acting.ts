@@ -1,24 +1,17 @@
-import {
-  type KeyRevoked,
-  type KeyState,
-  type PendingReply,
-  type TenantUpdated,
-  type Trace,
-  traceFields,
-} from "@convergence/contracts";
+import { type KeyState, type Trace, traceFields } from "@convergence/contracts";
 import { KeyEncryptionError } from "@convergence/keys/port.ts";
 import { sleep } from "@convergence/runtime/clock.ts";
 import {
   type Act,
   dueActs,
   isUnderWay,
-  keyOf,
   type Tenant,
   type TenantEvent,
   type TenantFact,
   type TenantState,
 } from "@convergence/tenant";
 import type { Acts } from "@convergence/writer";
+import { Answering } from "./answering.ts";
 import { issueKey } from "./api-keys/issue.ts";
 import { activateKey, announceEnd, announceRevocation } from "./api-keys/store.ts";
 import type { SealingKeys } from "./credentials/sealing-keys.ts";
@@ -33,13 +26,9 @@ import {
   recordTenant,
 } from "./onboarding/provision.ts";
 import { validate, validationPosition } from "./onboarding/validate.ts";
-import { reply, replyCredential, replyIssued, replyOnboarded } from "./replies.ts";
 import type { RunWatch } from "./run-watch.ts";
+import { untilDone } from "./until-done.ts";
 
-/** Milliseconds before an act that failed is tried again: doubled each time, up to the last. */
-const RETRY_MS = { first: 200, last: 10_000 };
-/** An answer is given again after a restart while its client may still wait, in milliseconds. */
-const ANSWER_MS = 120_000;
 const NOT_ENCRYPTED =
   "No API key could be encrypted, so none was made: the platform's operators must mend that. Then repeat the request.";
 
@@ -51,6 +40,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   readonly #deps: TenantServiceDeps;
   readonly #runs: RunWatch;
   readonly #sealingKeys: SealingKeys;
+  readonly #answering: Answering;
   /** By lane: what a lost one still has under way is none of its successor's. */
   readonly #underWay = new WeakMap<TenantLane, Set<string>>();
   readonly #count: ReturnType<typeof tenantCounting>;
@@ -59,6 +49,7 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
   constructor(deps: TenantServiceDeps, runs: RunWatch, sealingKeys: SealingKeys) {
     this.#deps = deps;
     this.#sealingKeys = sealingKeys;
+    this.#answering = new Answering(deps);
     this.#runs = runs;
     this.#count = tenantCounting(deps.metrics);
   }
@@ -67,161 +58,17 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
     for (const { state } of lane.streams.values()) {
       if (state === null) continue;
       this.#actFor(lane, state);
-      this.#answerAgain(lane, state);
+      this.#answering.again(lane, state);
     }
   }
 
   folded(lane: TenantLane, event: TenantEvent, { state }: { state: TenantState }): void {
     this.#count(event, state);
-    if (event.type === "TenantCommandRejected") {
-      const { command_id, gateway, status, reason, detail } = event;
-      this.#answer(lane, () => reply(this.#deps, command_id, { gateway }, { status, reason, detail }));
-    }
-    if (state === null) return;
-    this.#answerTo(lane, event, state);
-    this.#actFor(lane, state);
+    this.#answering.folded(lane, event, state);
+    if (state !== null) this.#actFor(lane, state);
   }
 
   lost(): void {}
-
-  #answerTo(lane: TenantLane, event: TenantEvent, tenant: Tenant): void {
-    switch (event.type) {
-      case "OnboardingFinished":
-        this.#answer(lane, () => replyOnboarded(this.#deps, tenant));
-        break;
-      case "OnboardingFailed": {
-        const { status, reason, detail } = event;
-        for (const { command_id, reply_to } of tenant.onboarding?.pending ?? []) {
-          this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status, reason, detail }));
-        }
-        break;
-      }
-      case "KeyFailed": {
-        const { key_id, status, reason, detail } = event;
-        const asked = keyOf(tenant, key_id)?.request;
-        if (asked === null || asked === undefined) break;
-        this.#answer(lane, () =>
-          reply(this.#deps, asked.command_id, asked.reply_to, { status, reason, detail }),
-        );
-        break;
-      }
-      case "KeyActivated":
-        this.#answer(lane, () => replyIssued(this.#deps, tenant, event.key_id));
-        break;
-      case "KeyRevoked":
-        this.#answerRevokedAgain(lane, tenant, event);
-        break;
-      case "TenantUpdated":
-        this.#answer(lane, () => this.#answerUpdated(lane, event));
-        break;
-      case "KeyRevocationAnnounced":
-        for (const asked of keyOf(tenant, event.key_id)?.revocations ?? []) this.#answerRevoked(lane, asked);
-        break;
-      case "CredentialRepeated":
-        this.#answerCredential(lane, tenant, event.credential_id, event);
-        break;
-      case "CredentialStored":
-        this.#answerCredential(lane, tenant, event.credential_id);
-        break;
-      case "CredentialFailed": {
-        const { status, reason, detail } = event;
-        const asked = tenant.credentials.find((one) => one.credential_id === event.credential_id)?.request;
-        if (asked === null || asked === undefined) break;
-        const { command_id, reply_to } = asked;
-        this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status, reason, detail }));
-        break;
-      }
-      case "CredentialDeleted": {
-        const { command_id, reply_to } = event;
-        if (command_id !== null && reply_to !== null) {
-          this.#answerOnceKnown(lane, tenant, () => reply(this.#deps, command_id, reply_to, { status: 204 }));
-        }
-        this.#answerOvertaken(lane, tenant, event.name);
-        break;
-      }
-      default:
-        break;
-    }
-  }
-
-  #answerCredential(
-    lane: TenantLane,
-    tenant: Tenant,
-    credentialId: string,
-    asked?: Pick<PendingReply, "command_id" | "reply_to">,
-  ): void {
-    this.#answerOnceKnown(lane, tenant, () => replyCredential(this.#deps, tenant, credentialId, asked));
-  }
-
-  /** What is answered holds for the next step: the runners know it, since the tenant's record says so. */
-  #answerOnceKnown(lane: TenantLane, { tenant_id }: Tenant, send: () => Promise<void>): void {
-    this.#answer(lane, async () => {
-      await lane.snapshotNow(tenant_id);
-      await send();
-    });
-  }
-
-  /** Who waits for a credential to be stored that was deleted before that. */
-  #answerOvertaken(lane: TenantLane, tenant: Tenant, name: string): void {
-    const refused = {
-      status: 409,
-      reason: "credential-deleted",
-      detail: "The credential was deleted while it was being stored: set it again.",
-    };
-    for (const { name: of, phase, encrypted, request } of tenant.credentials) {
-      if (of !== name || phase !== "ENDED" || encrypted !== null || request === null) continue;
-      this.#answer(lane, () => reply(this.#deps, request.command_id, request.reply_to, refused));
-    }
-  }
-
-  /** Once the other services can know of it. */
-  async #answerUpdated(lane: TenantLane, { command_id, reply_to, meta }: TenantUpdated): Promise<void> {
-    await lane.snapshotNow(meta.tenant_id);
-    const body = JSON.stringify({ version: meta.version });
-    await reply(this.#deps, command_id, reply_to, { status: 200, body });
-  }
-
-  /** A revocation that was announced before is answered at once. */
-  #answerRevokedAgain(lane: TenantLane, tenant: Tenant, { key_id, command_id, reply_to }: KeyRevoked): void {
-    if (keyOf(tenant, key_id)?.phase !== "DEAD" || command_id === null || reply_to === null) return;
-    this.#answerRevoked(lane, { command_id, reply_to });
-  }
-
-  #answerRevoked(
-    lane: TenantLane,
-    { command_id, reply_to }: Pick<PendingReply, "command_id" | "reply_to">,
-  ): void {
-    this.#answer(lane, () => reply(this.#deps, command_id, reply_to, { status: 204 }));
-  }
-
-  /** What may not have been answered before a restart is answered again. */
-  #answerAgain(lane: TenantLane, tenant: Tenant): void {
-    const recent = this.#deps.clock.now() - ANSWER_MS;
-    const { onboarding } = tenant;
-    if (onboarding?.phase === "DONE" && onboarding.pending.some((pending) => pending.requested_at > recent)) {
-      this.#answer(lane, () => replyOnboarded(this.#deps, tenant));
-    }
-    for (const { credential_id, phase, request } of tenant.credentials) {
-      if (phase === "ACTIVE" && request !== null && request.requested_at > recent) {
-        this.#answerCredential(lane, tenant, credential_id);
-      }
-    }
-    for (const key of tenant.keys) {
-      if (
-        key.phase === "ACTIVE" &&
-        !key.delivered &&
-        key.request !== null &&
-        key.request.requested_at > recent
-      ) {
-        this.#answer(lane, () => replyIssued(this.#deps, tenant, key.key_id));
-      }
-    }
-  }
-
-  #answer(lane: TenantLane, send: () => Promise<void>): void {
-    // Whoever asked has gone by then.
-    void this.#untilDone(lane, { act: "answer" }, send, this.#deps.clock.now() + ANSWER_MS);
-  }
 
   #actFor(lane: TenantLane, tenant: Tenant): void {
     const underWay = this.#underWay.get(lane) ?? new Set();
@@ -232,29 +79,9 @@ export class Acting implements Acts<TenantState, TenantEvent, TenantFact> {
       if (underWay.has(name)) continue;
       underWay.add(name);
       const about = { act: act.do, tenant_id: tenant.tenant_id, ...traceFields(traceOfAct(tenant, act)) };
-      void this.#untilDone(lane, about, () => this.#perform(lane, tenant.tenant_id, act)).then(() =>
+      void untilDone(this.#deps, lane, about, () => this.#perform(lane, tenant.tenant_id, act)).then(() =>
         underWay.delete(name),
       );
-    }
-  }
-
-  /** Repeats what fails, with growing pauses, for as long as the lane is owned, or until a time. */
-  async #untilDone(
-    lane: TenantLane,
-    about: object,
-    run: () => Promise<void>,
-    deadline = Number.POSITIVE_INFINITY,
-  ): Promise<void> {
-    let pause = RETRY_MS.first;
-    while (!lane.isLost && this.#deps.clock.now() < deadline) {
-      try {
-        await run();
-        return;
-      } catch (error) {
-        this.#deps.log.warn({ ...about, error: String(error) }, "failed; it is tried again");
-        await sleep(this.#deps.clock, pause);
-        pause = Math.min(pause * 2, RETRY_MS.last);
-      }
     }
   }
 

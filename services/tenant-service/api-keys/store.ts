@@ -2,8 +2,8 @@ import { encode, type KeyState } from "@convergence/contracts";
 import { iso } from "@convergence/runtime/iso.ts";
 import type { Tenant } from "@convergence/tenant";
 import type { MergeJob } from "@convergence/warehouse/port.ts";
-import { runOnce } from "@convergence/warehouse/run-once.ts";
 import type { TenantServiceDeps } from "../deps.ts";
+import { mergeTenantRow } from "../tenant-row.ts";
 
 const COLUMNS: MergeJob["columns"] = [
   { name: "api_key_id", type: "STRING" },
@@ -81,36 +81,28 @@ async function mergeKey(
   { purpose, version }: { purpose: "activate" | "end" | "revoke"; version: string },
   values: MergeJob["rows"][number],
 ): Promise<void> {
-  const { warehouse } = deps;
-  const table = { dataset: tenant.tenant_name, table: "api_keys" };
-  const info = await warehouse.getTable(table);
-  // A dataset that is gone has no row to mark; a key that is to be stored waits until the table is there.
-  if (info === null && purpose !== "activate") return;
-  await runOnce(warehouse, `key_${key.key_id}_${info?.createdAt ?? 0}_${purpose}`, (jobId) =>
-    warehouse.submitMerge({
-      jobId,
-      table,
-      columns: COLUMNS,
-      keys: ["api_key_id"],
-      version,
-      partition: "created_at",
-      required: REQUIRED,
-      rows: [
-        {
-          api_key_id: key.key_id,
-          tenant_id: tenant.tenant_name,
-          api_key_hash: base64(key.hash),
-          encrypted_api_key: base64(key.encrypted),
-          created_at: iso(key.created_at),
-          expires_at: iso(key.expires_at),
-          scopes: key.scopes,
-          ...values,
-        },
-      ],
-      labels: { tenant: tenant.tenant_id },
-    }),
-  );
+  await mergeTenantRow(deps, tenant, {
+    table: "api_keys",
+    key: "api_key_id",
+    columns: COLUMNS,
+    required: REQUIRED,
+    version,
+    row: {
+      api_key_id: key.key_id,
+      tenant_id: tenant.tenant_name,
+      api_key_hash: base64(key.hash),
+      encrypted_api_key: base64(key.encrypted),
+      created_at: iso(key.created_at),
+      expires_at: iso(key.expires_at),
+      scopes: key.scopes,
+      ...values,
+    },
+    name: `key_${key.key_id}`,
+    purpose,
+    isNew: purpose === "activate",
+  });
 }
+
 function base64(bytes: Buffer | null): string | undefined {
   return bytes?.toString("base64");
 }

@@ -4,8 +4,8 @@ import { credentialAad, sealedCredentialAad } from "@convergence/keys/credential
 import { iso } from "@convergence/runtime/iso.ts";
 import type { Tenant, TenantFact } from "@convergence/tenant";
 import type { MergeJob } from "@convergence/warehouse/port.ts";
-import { runOnce } from "@convergence/warehouse/run-once.ts";
 import type { TenantServiceDeps } from "../deps.ts";
+import { mergeTenantRow } from "../tenant-row.ts";
 import type { SealingKeys } from "./sealing-keys.ts";
 
 const NOT_ENCRYPTED =
@@ -82,27 +82,21 @@ const COLUMNS: MergeJob["columns"] = [
 ];
 
 async function mergeRow(
-  { warehouse }: TenantServiceDeps,
+  deps: TenantServiceDeps,
   tenant: Tenant,
   { credential_id, name, provider, credential_type, created_at }: CredentialState,
   purpose: "record" | "forget",
   values: MergeJob["rows"][number],
 ): Promise<void> {
-  const table = { dataset: tenant.tenant_name, table: "cloud_credentials" };
-  const info = await warehouse.getTable(table);
-  // A dataset that is gone has no row to mark; one that is to be stored waits until the table is there.
-  if (info === null && purpose === "forget") return;
-  await runOnce(warehouse, `credential_${credential_id}_${info?.createdAt ?? 0}_${purpose}`, (jobId) =>
-    warehouse.submitMerge({
-      jobId,
-      table,
-      columns: COLUMNS,
-      keys: ["credential_id"],
-      version: "updated_at",
-      partition: "created_at",
-      required: COLUMNS.map((column) => column.name),
-      rows: [{ credential_id, name, provider, credential_type, created_at: iso(created_at), ...values }],
-      labels: { tenant: tenant.tenant_id },
-    }),
-  );
+  await mergeTenantRow(deps, tenant, {
+    table: "cloud_credentials",
+    key: "credential_id",
+    columns: COLUMNS,
+    required: COLUMNS.map((column) => column.name),
+    version: "updated_at",
+    row: { credential_id, name, provider, credential_type, created_at: iso(created_at), ...values },
+    name: `credential_${credential_id}`,
+    purpose,
+    isNew: purpose === "record",
+  });
 }
