@@ -1,8 +1,10 @@
 /** The shapes of the platform's own tables, as configs/metadata/schemas/*.json declare them. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Field, TableShape } from "@convergence/warehouse/port.ts";
 import { z } from "zod";
+import { COLUMN_MODES, COLUMN_NAME, COLUMN_TYPES } from "./columns.ts";
 
 /** The metadata tables of a tenant's dataset, in the order in which they are created and told of. */
 export const TENANT_TABLES = [
@@ -17,25 +19,10 @@ export const PLATFORM_TABLES = ["tenants"] as const;
 
 export type MetadataTable = (typeof TENANT_TABLES)[number] | (typeof PLATFORM_TABLES)[number];
 
-const COLUMN = /^[A-Za-z_][A-Za-z0-9_]{0,299}$/;
-
 const field: z.ZodType<Field> = z.strictObject({
-  name: z.string().regex(COLUMN, "is not a column's name"),
-  type: z.enum([
-    "STRING",
-    "BYTES",
-    "INTEGER",
-    "FLOAT",
-    "NUMERIC",
-    "BOOLEAN",
-    "TIMESTAMP",
-    "DATE",
-    "DATETIME",
-    "TIME",
-    "JSON",
-    "RECORD",
-  ]),
-  mode: z.enum(["NULLABLE", "REQUIRED", "REPEATED"]).optional(),
+  name: z.string().regex(COLUMN_NAME, "is not a column's name"),
+  type: z.enum([...COLUMN_TYPES, "RECORD"]),
+  mode: z.enum(COLUMN_MODES).optional(),
   description: z.string().optional(),
   fields: z.lazy(() => z.array(field)).optional(),
 });

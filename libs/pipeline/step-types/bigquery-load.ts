@@ -1,29 +1,15 @@
 import type { Field, LoadFormat } from "@convergence/warehouse/port.ts";
 import { z } from "zod";
+import { COLUMN_MODES, COLUMN_NAME, COLUMN_TYPES } from "../columns.ts";
 import { compileText, render } from "../text.ts";
 import type { Scope, Text } from "../types.ts";
 import { checkDestination, compileDestination, destinationSchema } from "./destination.ts";
 import { stepType } from "./step-type.ts";
 
-const FIELD_TYPES = [
-  "STRING",
-  "BYTES",
-  "INTEGER",
-  "FLOAT",
-  "NUMERIC",
-  "BOOLEAN",
-  "TIMESTAMP",
-  "DATE",
-  "DATETIME",
-  "TIME",
-  "JSON",
-  "GEOGRAPHY",
-] as const;
-
 const loadedField = z.strictObject({
-  name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,299}$/, "is not a column's name"),
-  type: z.enum(FIELD_TYPES),
-  mode: z.enum(["NULLABLE", "REQUIRED", "REPEATED"]).optional(),
+  name: z.string().regex(COLUMN_NAME, "is not a column's name"),
+  type: z.enum([...COLUMN_TYPES, "GEOGRAPHY"]),
+  mode: z.enum(COLUMN_MODES).optional(),
 });
 
 /** What a variable may stand for in a file's path or a URI: never a folder, a wildcard or a way up. */

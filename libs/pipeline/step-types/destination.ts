@@ -1,5 +1,7 @@
 /** Where a query's result goes: a table of the tenant's dataset, never another. */
+
 import { z } from "zod";
+import { COLUMN_NAME } from "../columns.ts";
 import type { Path } from "../source.ts";
 import { compileText, render } from "../text.ts";
 import type { ResolvedDestination, Scope, Text } from "../types.ts";
@@ -7,7 +9,6 @@ import type { Tell } from "./step-type.ts";
 
 /** Table names, after variables are replaced. */
 export const TABLE_NAME = /^[A-Za-z0-9_-]{1,1024}$/;
-const COLUMN_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,299}$/;
 
 /** The platform's own tables in a tenant's dataset; no pipeline writes to them. */
 const PLATFORM_TABLES = new Set([
