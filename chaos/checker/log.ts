@@ -101,6 +101,7 @@ function foldEvent(read: ReadLog, { time }: BusRecord, event: Logged): void {
     case "RunCancelAccepted":
     case "RunCancelRejected":
     case "RunRejected":
+    case "RunReleased":
     case "RunRepeated":
     case "OpenRunsCancelled":
     case "ScheduleSet":

@@ -74,6 +74,7 @@ export class SeenPlanned {
       case "OrderRejected":
       case "RunCancelAccepted":
       case "RunCancelRejected":
+      case "RunReleased":
       case "RunRepeated":
       case "ScheduleTold":
       case "StepFinished":

@@ -73,6 +73,7 @@ export class SeenRuns {
           this.#violation(`the cancel of run ${event.run_id} is rejected, though it is open`);
         break;
       case "RunRejected":
+      case "RunReleased":
       case "RunRepeated":
       case "OpenRunsCancelled":
       case "ScheduleSet":
