@@ -3,7 +3,7 @@ import type { JobInfo, LoadJob, LoadSource, TableRef } from "@convergence/wareho
 import { runOnce } from "@convergence/warehouse/run-once.ts";
 import { type InboxFile, inboxFiles, lineAt, openInboxFile } from "./inbox.ts";
 import { mergeFailure, mergeJob } from "./merge-query.ts";
-import { jobDone, stepJob, stepJobId } from "./step-job.ts";
+import { jobDestination, jobDone, stepJob, stepJobId } from "./step-job.ts";
 import { type StepContext, StepFailed, type StepResult, type StepType, stepLabels } from "./step-type.ts";
 
 type Step = Parameters<typeof bigqueryLoad>[0];
@@ -21,20 +21,14 @@ export const bigqueryLoad: StepType<"bigquery_load"> = async (step, context) => 
   const { destination, source } = step;
   const files = "files" in source ? await named(source.files, adopted, context) : [];
   const [file = null] = files;
-  const { table, write, partitionBy, clusterBy } = destination;
+  const { write } = destination;
   if (adopted || write === "MERGE" || files.length > 1) return staged(step, files, adopted, context);
   await submit(
     context,
     {
       ...loadOf(step, file, context),
       jobId: own.jobId,
-      destination: {
-        dataset: own.defaultDataset,
-        table,
-        write,
-        ...(partitionBy === null ? {} : { partitionBy }),
-        ...(clusterBy === null ? {} : { clusterBy }),
-      },
+      destination: jobDestination(own.defaultDataset, destination, write),
     },
     file,
   );
@@ -114,7 +108,7 @@ async function write(step: Step, stage: TableRef, context: StepContext): Promise
     sql: `SELECT * FROM \`${stage.table}\``,
     params: [],
   };
-  const { table, write: mode, partitionBy, clusterBy } = destination;
+  const { write: mode } = destination;
   if (mode === "MERGE") {
     const fields = (await warehouse.getTable(stage))?.schema.fields ?? [];
     await warehouse.submitQuery(await mergeJob(source, destination, fields, context));
@@ -122,13 +116,7 @@ async function write(step: Step, stage: TableRef, context: StepContext): Promise
   }
   await warehouse.submitQuery({
     ...source,
-    destination: {
-      dataset: stage.dataset,
-      table,
-      write: mode,
-      ...(partitionBy === null ? {} : { partitionBy }),
-      ...(clusterBy === null ? {} : { clusterBy }),
-    },
+    destination: jobDestination(stage.dataset, destination, mode),
   });
 }
 

@@ -1,7 +1,7 @@
 import type { QueryJob } from "@convergence/warehouse/port.ts";
 import { mergeFailure, mergeJob } from "./merge-query.ts";
 import { proven } from "./proven.ts";
-import { jobDone, stepJob } from "./step-job.ts";
+import { jobDestination, jobDone, stepJob } from "./step-job.ts";
 import type { StepContext, StepType } from "./step-type.ts";
 
 type Step = Parameters<typeof bigqueryQuery>[0];
@@ -26,16 +26,7 @@ async function jobOf(step: Step, own: ReturnType<typeof stepJob>, context: StepC
   const job = { ...own, sql: query.sql, params: query.params };
   const { fields } = await proven(job, context);
   if (destination === null) return { ...job, destination: null };
-  const { table, write, partitionBy, clusterBy } = destination;
+  const { write } = destination;
   if (write === "MERGE") return mergeJob(job, destination, fields, context);
-  return {
-    ...job,
-    destination: {
-      dataset: own.defaultDataset,
-      table,
-      write,
-      ...(partitionBy === null ? {} : { partitionBy }),
-      ...(clusterBy === null ? {} : { clusterBy }),
-    },
-  };
+  return { ...job, destination: jobDestination(own.defaultDataset, destination, write) };
 }

@@ -1,3 +1,4 @@
+import type { ResolvedDestination } from "@convergence/pipeline";
 import { isTransient, type JobInfo, type QueryJob, WarehouseError } from "@convergence/warehouse/port.ts";
 import { finished } from "@convergence/warehouse/run-once.ts";
 import { type StepContext, StepFailed, stepLabels } from "./step-type.ts";
@@ -17,6 +18,21 @@ export function stepJob(
     defaultDataset: task.step.tenant_name,
     labels: stepLabels(task, trace),
     ...(timeoutMinutes === null ? {} : { timeoutMs: timeoutMinutes * 60_000 }),
+  };
+}
+
+/** Where a job that is no merge writes to. */
+export function jobDestination(
+  dataset: string,
+  { table, partitionBy, clusterBy }: ResolvedDestination,
+  write: Exclude<ResolvedDestination["write"], "MERGE">,
+): NonNullable<QueryJob["destination"]> {
+  return {
+    dataset,
+    table,
+    write,
+    ...(partitionBy === null ? {} : { partitionBy }),
+    ...(clusterBy === null ? {} : { clusterBy }),
   };
 }
 
