@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { SEALING_KEYS_TYPES, type SealingKeyAnnounced } from "@convergence/contracts";
+import { newestOf } from "@convergence/keys/newest.ts";
 import type { GatewayDeps } from "../deps.ts";
 import { CompactedView, type Projection } from "./compacted-view.ts";
 import type { Follower } from "./follower.ts";
@@ -31,8 +32,7 @@ export class SealingKeysView {
 
   /** The newest; undefined until tenant-service has made one. */
   newest(): SealingKeyAnnounced | undefined {
-    const [first, ...others] = this.#view.state.values();
-    return others.reduce((newest, one) => (one.created_at > (newest?.created_at ?? 0) ? one : newest), first);
+    return newestOf(this.#view.state.values());
   }
 
   stop(): Promise<void> {

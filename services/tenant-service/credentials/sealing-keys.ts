@@ -1,5 +1,6 @@
 import type { BusRecord, View } from "@convergence/bus/port.ts";
 import { decodeAs, encode, SEALING_KEYS_TYPES, type SealingKeyAnnounced } from "@convergence/contracts";
+import { newestOf } from "@convergence/keys/newest.ts";
 import { KeyEncryptionError, type SealKeyPair } from "@convergence/keys/port.ts";
 import { every, sleep, type Timer } from "@convergence/runtime/clock.ts";
 import type { TenantServiceDeps } from "../deps.ts";
@@ -129,12 +130,4 @@ export class SealingKeys {
 
 function wrapAad(keyId: string): string {
   return `platform|${keyId}|sealing-key`;
-}
-
-function newestOf(announced: Iterable<SealingKeyAnnounced>): SealingKeyAnnounced | undefined {
-  let newest: SealingKeyAnnounced | undefined;
-  for (const one of announced) {
-    if (newest === undefined || newest.created_at < one.created_at) newest = one;
-  }
-  return newest;
 }
