@@ -34,6 +34,11 @@ describe("keys under Cloud KMS, chosen by the environment", () => {
       await platform.start("step-runner"),
     ];
     await Promise.all(services.map((service) => service.ready()));
+    // The pair that credentials are sealed to is made in the background: a fault of these tests is not meant for it.
+    await eventually(
+      async () => kms.asked.length,
+      (asked) => asked > 0,
+    );
     url = z.string().parse(gateway.url);
   });
   after(async () => {
